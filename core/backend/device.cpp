@@ -1,0 +1,179 @@
+#include "backend/device.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace nexus {
+namespace {
+
+constexpr std::uint32_t max_devices = 64;
+
+const char* words(std::int32_t code) {
+  switch (code) {
+    case NEXUS_E_NO_MEMORY:
+      return "out of memory";
+    case NEXUS_E_BUSY:
+      return "its queue is full";
+    case NEXUS_E_LOST:
+      return "the device is gone";
+    case NEXUS_E_UNSUPPORTED:
+      return "it does not support the operation";
+    case NEXUS_E_ARGUMENT:
+      return "it refused the job's parameters";
+    default:
+      return "the device failed";
+  }
+}
+
+// A plugin's struct may be older than ours: what it lacks stays zero.
+device_result copy_result(const nexus_result* from) {
+  device_result result;
+  nexus_result known{};
+  if (from == nullptr || from->size < sizeof(std::uint32_t) * 2) {
+    result.message = "it reported no result";
+    return result;
+  }
+  std::memcpy(&known, from, std::min<std::size_t>(from->size, sizeof known));
+  result.status = known.status;
+  result.output_bytes = known.output_bytes;
+  result.error_offset = known.error_offset;
+  result.flags = known.flags;
+  result.tags_bytes = known.tags_bytes;
+  result.device_ns = known.device_ns;
+  if (known.status != NEXUS_OK)
+    result.message =
+        known.message != nullptr ? known.message : words(known.status);
+  return result;
+}
+
+}  // namespace
+
+std::vector<probed_device> probe_devices(
+    const std::shared_ptr<const loaded_plugin>& plugin,
+    const nexus_host* host) {
+  std::vector<probed_device> devices;
+  if (!plugin->has_backend) return devices;
+  for (std::uint32_t i = 0; i < max_devices; ++i) {
+    probed_device device{plugin, i, {}};
+    device.info.size = sizeof(nexus_device_info);
+    device.info.numa_node = -1;
+    if (plugin->backend.probe(host, i, &device.info) != NEXUS_OK) break;
+    device.info.name[sizeof device.info.name - 1] = '\0';
+    device.info.pci_id[sizeof device.info.pci_id - 1] = '\0';
+    device.info.driver[sizeof device.info.driver - 1] = '\0';
+    device.info.note[sizeof device.info.note - 1] = '\0';
+    device.info.lane_depth = std::max(device.info.lane_depth, 1u);
+    devices.push_back(std::move(device));
+  }
+  return devices;
+}
+
+result<std::unique_ptr<device>> device::open(
+    probed_device probed, const std::vector<worker_binding>& lanes,
+    const nexus_host* host) {
+  std::vector<nexus_lane> tables;
+  tables.reserve(lanes.size());
+  for (const auto& binding : lanes) {
+    nexus_lane lane{};
+    lane.size = sizeof lane;
+    lane.numa_node = binding.processors.empty()
+                         ? -1
+                         : static_cast<std::int32_t>(binding.numa_node);
+    lane.processor_count =
+        static_cast<std::uint32_t>(binding.processors.size());
+    lane.processors = binding.processors.data();
+    tables.push_back(lane);
+  }
+  std::vector<const nexus_lane*> pointers;
+  for (const auto& lane : tables) pointers.push_back(&lane);
+  nexus_open options{};
+  options.size = sizeof options;
+  options.device_index = probed.index;
+  options.lane_count = static_cast<std::uint32_t>(tables.size());
+  options.lanes = pointers.data();
+  nexus_error error{};
+  error.size = sizeof error;
+  nexus_device* handle = nullptr;
+  const std::int32_t code =
+      probed.plugin->backend.open(host, &options, &handle, &error);
+  if (code != NEXUS_OK || handle == nullptr) {
+    error.message[sizeof error.message - 1] = '\0';
+    return status(status_code::device_failed,
+                  probed.id() + " cannot be opened: " +
+                      (error.message[0] != '\0' ? error.message : words(code)));
+  }
+  const auto count = static_cast<std::uint32_t>(tables.size());
+  return std::unique_ptr<device>(
+      new device(std::move(probed), handle, count));
+}
+
+device::device(probed_device probed, nexus_device* handle, std::uint32_t lanes)
+    : probed_(std::move(probed)),
+      id_(probed_.id()),
+      handle_(handle),
+      lanes_(lanes) {}
+
+device::~device() { probed_.plugin->backend.close(handle_); }
+
+task<device_result> device::submit(std::uint32_t lane, nexus_job& job,
+                                   std::uint64_t owner) {
+  job.id = next_id_++;
+  auto start = [this, lane, &job, owner](completion<device_result> resume) {
+    {
+      // Filed before the call: `done` may come from within submit.
+      const std::lock_guard lock(mutex_);
+      pending_.emplace(job.id, pending{owner, std::move(resume)});
+    }
+    const std::int32_t code = probed_.plugin->backend.submit(
+        handle_, lane, &job, &device::on_done, this);
+    if (code == NEXUS_OK) return;
+    nexus_result refused{};
+    refused.size = sizeof refused;
+    refused.status = code;
+    on_done(this, job.id, &refused);
+  };
+  co_return co_await suspend<device_result>(std::move(start));
+}
+
+void device::on_done(void* user, std::uint64_t job_id,
+                     const nexus_result* result) {
+  auto* self = static_cast<device*>(user);
+  device_result copy = copy_result(result);
+  completion<device_result> resume;
+  {
+    const std::lock_guard lock(self->mutex_);
+    auto node = self->pending_.extract(job_id);
+    if (!node) {
+      ++self->stray_;
+      return;
+    }
+    resume = std::move(node.mapped().resume);
+  }
+  resume(std::move(copy));
+}
+
+void device::cancel(std::uint64_t owner) {
+  if (probed_.plugin->backend.cancel == nullptr) return;
+  std::vector<std::uint64_t> ids;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, job] : pending_)
+      if (job.owner == owner) ids.push_back(id);
+  }
+  for (const auto id : ids) probed_.plugin->backend.cancel(handle_, id);
+}
+
+std::int32_t device::caps(const std::string& operation,
+                          nexus_caps& caps) const {
+  caps = {};
+  caps.size = sizeof caps;
+  return probed_.plugin->backend.caps(probed_.index, operation.c_str(), &caps);
+}
+
+std::uint64_t device::stray_completions() const {
+  const std::lock_guard lock(mutex_);
+  return stray_;
+}
+
+}  // namespace nexus

@@ -1,0 +1,97 @@
+// An open device of a plugin. Engine thread only, but for the plugin's own
+// calls of `done`.
+#pragma once
+
+#include <nexus/plugin.h>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <nexus/engine.hpp>
+#include <nexus/hardware.hpp>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "async/completion.hpp"
+#include "backend/plugin_loader.hpp"
+
+namespace nexus {
+
+// A device as probe() described it.
+struct probed_device {
+  std::shared_ptr<const loaded_plugin> plugin;
+  std::uint32_t index = 0;
+  nexus_device_info info{};
+  [[nodiscard]] std::string id() const {
+    return plugin->name + ":" + std::to_string(index);
+  }
+};
+
+// Every device of a plugin, up to 64.
+[[nodiscard]] std::vector<probed_device> probe_devices(
+    const std::shared_ptr<const loaded_plugin>& plugin, const nexus_host* host);
+
+// What became of a job, copied out of the plugin's hands.
+struct device_result {
+  std::int32_t status = NEXUS_E_DEVICE;
+  std::uint64_t output_bytes = 0;
+  std::uint64_t error_offset = 0;
+  std::uint32_t flags = 0;
+  std::uint64_t tags_bytes = 0;
+  std::uint64_t device_ns = 0;
+  std::string message;
+};
+
+class device {
+ public:
+  // lanes: one binding each. Fails with device_failed and the plugin's words.
+  static result<std::unique_ptr<device>> open(
+      probed_device probed, const std::vector<worker_binding>& lanes,
+      const nexus_host* host);
+  // No job may be left.
+  ~device();
+  device(const device&) = delete;
+  device& operator=(const device&) = delete;
+
+  // Sets job.id. Everything behind job stays valid until this returns. owner:
+  // what cancel() names.
+  task<device_result> submit(std::uint32_t lane, nexus_job& job,
+                             std::uint64_t owner);
+  // Hurries every job of the owner's that is under way.
+  void cancel(std::uint64_t owner);
+
+  [[nodiscard]] const probed_device& probed() const noexcept { return probed_; }
+  [[nodiscard]] const std::string& id() const noexcept { return id_; }
+  [[nodiscard]] bool gpu() const noexcept {
+    return probed_.info.kind == NEXUS_DEVICE_GPU;
+  }
+  [[nodiscard]] std::uint32_t lanes() const noexcept { return lanes_; }
+  // NEXUS_OK and the device's limits, or NEXUS_E_UNSUPPORTED.
+  std::int32_t caps(const std::string& operation, nexus_caps& caps) const;
+  // Calls of `done` for jobs that were not under way: a defect of the plugin.
+  [[nodiscard]] std::uint64_t stray_completions() const;
+
+ private:
+  device(probed_device probed, nexus_device* handle, std::uint32_t lanes);
+  static void on_done(void* user, std::uint64_t job_id,
+                      const nexus_result* result);
+
+  struct pending {
+    std::uint64_t owner;
+    completion<device_result> resume;
+  };
+
+  const probed_device probed_;
+  const std::string id_;
+  nexus_device* const handle_;
+  const std::uint32_t lanes_;
+  std::uint64_t next_id_ = 1;
+  mutable std::mutex mutex_;
+  // A job is found by its number, never by a pointer that a plugin kept: a
+  // second `done` then finds nothing.
+  std::unordered_map<std::uint64_t, pending> pending_;
+  std::uint64_t stray_ = 0;
+};
+
+}  // namespace nexus

@@ -1,0 +1,77 @@
+// Finds plugins, checks them against the ABI and keeps them for the life of
+// the process.
+#pragma once
+
+#include <nexus/plugin.h>
+
+#include <functional>
+#include <memory>
+#include <nexus/status.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nexus {
+
+// A plugin that passed every check. Tables are copied in, cut or zero-filled
+// to the sizes that this library knows, so that absent fields read as zero.
+struct loaded_plugin {
+  std::string path;
+  std::string name;
+  std::string version;
+  std::uint32_t abi_major = 0;
+  std::uint32_t abi_minor = 0;
+  bool has_backend = false;
+  nexus_backend backend{};
+  std::vector<nexus_operation> operations;
+};
+
+// A file that was looked at; the reason is empty where it was loaded.
+struct plugin_candidate {
+  std::string path;
+  std::string reason;
+  std::shared_ptr<const loaded_plugin> plugin;
+};
+
+using log_function = std::function<void(const std::string&)>;
+
+class plugin_loader {
+ public:
+  // directories: absolute; where empty, NEXUS_PLUGIN_PATH (not under raised
+  // privileges), then the library's own folder.
+  plugin_loader(std::vector<std::string> directories, log_function log);
+
+  // Loads the plugin of this name ("cpu": nexus-cpu.so) if it is there and not
+  // loaded yet.
+  void load(const std::string& name);
+  // Loads every nexus-*.so of every directory. A later call looks no further.
+  void load_all();
+  [[nodiscard]] bool all_loaded() const noexcept { return all_loaded_; }
+
+  // In the order of loading, failures among them.
+  [[nodiscard]] const std::vector<plugin_candidate>& candidates()
+      const noexcept {
+    return candidates_;
+  }
+  [[nodiscard]] const std::vector<std::string>& directories() const noexcept {
+    return directories_;
+  }
+  [[nodiscard]] const nexus_host* host() const noexcept;
+
+ private:
+  void consider(const std::string& path);
+
+  std::vector<std::string> directories_;
+  std::vector<plugin_candidate> candidates_;
+  log_function log_;
+  bool all_loaded_ = false;
+};
+
+// Checks what an entry function returned. Public for tests.
+[[nodiscard]] result<loaded_plugin> check_plugin(const nexus_plugin* plugin,
+                                                 const std::string& path);
+
+// The folder that holds the plugins of this installation, or empty.
+[[nodiscard]] std::string default_plugin_directory();
+
+}  // namespace nexus

@@ -1,0 +1,74 @@
+#include "engine/buffer_pool.hpp"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace nexus {
+namespace {
+
+constexpr std::size_t huge_page = 2u << 20;
+
+// mmap aligned to a huge page: 4 KiB pages would cost a fault each.
+std::byte* map_aligned(std::size_t size) {
+  const std::size_t slack = size >= huge_page ? huge_page : 0;
+  void* raw = ::mmap(nullptr, size + slack, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (raw == MAP_FAILED) return nullptr;
+  auto* base = static_cast<std::byte*>(raw);
+  if (slack != 0) {
+    const auto address = reinterpret_cast<std::uintptr_t>(base);
+    const std::size_t lead = round_up(address, huge_page) - address;
+    if (lead != 0) ::munmap(base, lead);
+    if (slack != lead) ::munmap(base + lead + size, slack - lead);
+    base += lead;
+    (void)::madvise(base, size, MADV_HUGEPAGE);
+  }
+  (void)::madvise(base, size, MADV_DONTDUMP);
+  return base;
+}
+
+std::size_t page_rounded(std::size_t size) {
+  return round_up(std::max<std::size_t>(size, 1), 4096);
+}
+
+}  // namespace
+
+void buffer::reset() noexcept {
+  if (data_ == nullptr) return;
+  pool_->free_[page_rounded(size_)].push_back(data_);
+  data_ = nullptr;
+}
+
+buffer buffer_pool::take(std::size_t size) {
+  const std::size_t rounded = page_rounded(size);
+  auto& list = free_[rounded];
+  buffer lent;
+  if (list.empty()) {
+    lent.data_ = map_aligned(rounded);
+    if (lent.data_ == nullptr) return lent;
+    bytes_ += rounded;
+    peak_ = std::max(peak_, bytes_);
+    // Room for all of them, so that giving back never allocates.
+    list.reserve(bytes_ / rounded + 1);
+  } else {
+    lent.data_ = list.back();
+    list.pop_back();
+  }
+  lent.pool_ = this;
+  lent.size_ = size;
+  return lent;
+}
+
+void buffer_pool::trim() noexcept {
+  for (auto& [size, list] : free_) {
+    for (std::byte* data : list) {
+      ::munmap(data, size);
+      bytes_ -= size;
+    }
+    list.clear();
+  }
+}
+
+}  // namespace nexus

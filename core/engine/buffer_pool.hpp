@@ -1,0 +1,69 @@
+// Host memory for payload. Engine thread only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.hpp"
+
+namespace nexus {
+
+class buffer_pool;
+
+// A piece of memory on loan; goes back when it is destroyed.
+class buffer {
+ public:
+  buffer() = default;
+  ~buffer() { reset(); }
+  buffer(buffer&& other) noexcept { swap(other); }
+  buffer& operator=(buffer&& other) noexcept {
+    reset();
+    swap(other);
+    return *this;
+  }
+  explicit operator bool() const noexcept { return data_ != nullptr; }
+  [[nodiscard]] std::byte* data() const noexcept { return data_; }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  void reset() noexcept;
+
+ private:
+  friend class buffer_pool;
+  void swap(buffer& other) noexcept {
+    std::swap(pool_, other.pool_);
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+  }
+  buffer_pool* pool_ = nullptr;
+  std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+// Lends buffers, the most recently used first: those are still in a cache.
+// Page-aligned, on huge pages where they are large, left out of core dumps.
+class buffer_pool {
+ public:
+  buffer_pool() = default;
+  // Every buffer must be back.
+  ~buffer_pool() { trim(); }
+  buffer_pool(const buffer_pool&) = delete;
+  buffer_pool& operator=(const buffer_pool&) = delete;
+
+  // Empty where the system has no memory.
+  [[nodiscard]] buffer take(std::size_t size);
+  // Gives what is not on loan back to the system.
+  void trim() noexcept;
+
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
+  [[nodiscard]] std::uint64_t peak_bytes() const noexcept { return peak_; }
+
+ private:
+  friend class buffer;
+  std::map<std::size_t, std::vector<std::byte*>> free_;
+  std::uint64_t bytes_ = 0;  // on loan or free
+  std::uint64_t peak_ = 0;
+};
+
+}  // namespace nexus

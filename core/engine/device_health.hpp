@@ -1,0 +1,39 @@
+// When a device that failed may be asked again.
+#pragma once
+
+namespace nexus {
+
+enum class fault_kind { none, no_memory, failed, lost };
+
+// Quarantine with exponential back-off; after it a single job probes the
+// device. Times in seconds on the scheduler's clock.
+class device_health {
+ public:
+  // last: no other device could take over, so that this one pauses briefly.
+  // probe: the job was one. Others were under way at the first fault already,
+  // and prolong nothing unless theirs is worse.
+  void fault(fault_kind kind, double now, bool last, bool probe);
+  void begin_probe() { probing_ = active(); }
+  // Precedes fault(). Well: all is forgiven.
+  void end_probe(bool well);
+
+  [[nodiscard]] bool active() const { return kind_ != fault_kind::none; }
+  [[nodiscard]] bool probing() const { return probing_; }
+  [[nodiscard]] bool quarantined() const {
+    return kind_ > fault_kind::no_memory && !brief_;
+  }
+  // The end of the quarantine or back-off.
+  [[nodiscard]] double until() const { return until_; }
+  // From when on it may be asked if no other device is left; <= until().
+  [[nodiscard]] double retry_at() const { return retry_at_; }
+
+ private:
+  fault_kind kind_ = fault_kind::none;
+  bool brief_ = false;
+  bool probing_ = false;
+  int strikes_ = 0;
+  double until_ = 0;
+  double retry_at_ = 0;
+};
+
+}  // namespace nexus

@@ -1,0 +1,265 @@
+#include "engine/engine_core.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "engine/run.hpp"
+
+namespace nexus {
+namespace {
+
+// The only plugin that every run loads. The others wait until an input is
+// large enough, or something needs them.
+constexpr const char* base_plugin = "cpu";
+// A GPU's lanes are its slots: one copies while another computes.
+constexpr std::uint32_t other_lanes = 2;
+
+}  // namespace
+
+double now_seconds() noexcept {
+  const std::chrono::duration<double> since =
+      std::chrono::steady_clock::now().time_since_epoch();
+  return since.count();
+}
+
+engine_core::engine_core(engine_options given)
+    : options(std::move(given)),
+      loader(options.plugin_directories, options.log),
+      scheduler(scheduler_options{options.policy, options.gpu_threshold_bytes}),
+      beat(loop,
+           [this] {
+             for (run* active : runs_) active->tick();
+           }),
+      keep_running_(loop.get_executor()),
+      lane_timer_(loop) {}
+
+engine_core::~engine_core() {
+  keep_running_.reset();
+  loop.stop();
+  if (thread_.joinable()) thread_.join();
+  devices.clear();  // joins the plugins' threads
+}
+
+void engine_core::start_thread() {
+  std::call_once(started_, [this] {
+    thread_ = std::thread([this] {
+      ::pthread_setname_np(::pthread_self(), "nexus-engine");
+      loop.run();
+    });
+  });
+}
+
+asio::any_io_executor engine_core::executor() { return loop.get_executor(); }
+
+void engine_core::log(const std::string& line) const {
+  if (options.log) options.log(line);
+}
+
+result<io_service*> engine_core::io() {
+  if (!io_) {
+    auto made = make_io_service(loop, options.io);
+    if (!made.ok()) return made.error();
+    io_ = std::move(*made);
+    io_telemetry kind;
+    io_->report(kind);
+    log("file I/O by " + kind.engine +
+        (kind.note.empty() ? "" : " (" + kind.note + ")"));
+  }
+  return io_.get();
+}
+
+bool engine_core::wants_all_devices(
+    std::optional<std::uint64_t> input_bytes) const noexcept {
+  return !options.backend.empty() ||
+         (input_bytes && *input_bytes >= options.gpu_min_input_bytes);
+}
+
+task<void> engine_core::open_devices(bool all) {
+  while (opening_) co_await opened_.wait();
+  if (all ? loader.all_loaded() : base_loaded_) co_return;
+  opening_ = true;
+  base_loaded_ = true;
+  auto load = [this, all] { return load_and_open(all); };
+  opening found = co_await blocking.run(load);
+  for (auto& opened : found.devices) add_device(std::move(opened));
+  for (const auto& problem : found.problems) log(problem);
+  opening_ = false;
+  opened_.notify_all();
+  lanes_changed.notify_all();
+}
+
+// On a helper thread, while opening_ keeps everyone else from the loader.
+engine_core::opening engine_core::load_and_open(bool all) {
+  opening found;
+  if (all)
+    loader.load_all();
+  else
+    loader.load(options.backend.empty() ? base_plugin : options.backend);
+  if (!options.backend.empty() && loader.candidates().empty())
+    loader.load_all();
+  for (const auto& candidate : loader.candidates()) {
+    if (!candidate.plugin) continue;
+    for (auto& probed : probe_devices(candidate.plugin, loader.host())) {
+      if (std::find(seen_devices_.begin(), seen_devices_.end(), probed.id()) !=
+          seen_devices_.end())
+        continue;
+      seen_devices_.push_back(probed.id());
+      if (!reason_unused(probed).empty()) continue;
+      auto opened = device::open(probed, lanes_of(probed), loader.host());
+      if (opened.ok())
+        found.devices.push_back(std::move(*opened));
+      else
+        found.problems.push_back(opened.error().message());
+    }
+  }
+  return found;
+}
+
+std::string engine_core::reason_unused(const probed_device& probed) const {
+  const auto& info = probed.info;
+  if (info.score <= 0)
+    return info.note[0] != '\0' ? info.note : "it cannot run here";
+  if (!options.backend.empty())
+    return options.backend == probed.plugin->name
+               ? ""
+               : "backend " + options.backend + " was asked for";
+  if ((info.flags & NEXUS_DEVICE_ON_REQUEST) != 0)
+    return "used only with --backend " + probed.plugin->name;
+  if (info.pci_id[0] == '\0') return "";
+  // One card that two plugins see is used through the one that scores higher.
+  for (const auto& candidate : loader.candidates()) {
+    if (!candidate.plugin || candidate.plugin == probed.plugin) continue;
+    for (const auto& twin : probe_devices(candidate.plugin, loader.host()))
+      if (std::string_view(twin.info.pci_id) == info.pci_id &&
+          twin.info.score > info.score)
+        return "the same card as " + twin.id();
+  }
+  return "";
+}
+
+std::vector<worker_binding> engine_core::lanes_of(
+    const probed_device& probed) const {
+  const bool cpu = probed.info.kind == NEXUS_DEVICE_CPU;
+  std::uint32_t lanes = cpu ? profile_->cpu_workers : other_lanes;
+  if (probed.info.max_lanes != 0)
+    lanes = std::min(lanes, probed.info.max_lanes);
+  if (!cpu) return std::vector<worker_binding>(lanes);
+  return bind_workers(*machine_, lanes);
+}
+
+void engine_core::add_device(std::unique_ptr<device> opened) {
+  const auto& info = opened->probed().info;
+  scheduler_device description;
+  description.gpu = opened->gpu();
+  description.lanes = opened->lanes();
+  description.lane_depth = info.lane_depth;
+  const std::uint32_t number = scheduler.add_device(description);
+  device_telemetry counts;
+  counts.id = opened->id();
+  counts.plugin = opened->probed().plugin->name;
+  counts.gpu = opened->gpu();
+  counts.lanes = opened->lanes();
+  device_counts.push_back(std::move(counts));
+  devices.push_back(std::move(opened));
+  for (const auto& operation : operations_) learn(number, operation);
+}
+
+void engine_core::learn(std::uint32_t number, const std::string& operation) {
+  nexus_caps caps{};
+  if (devices[number]->caps(operation, caps) != NEXUS_OK) return;
+  scheduler.set_support(number, scheduler.operation_id(operation),
+                        scheduler_support{caps.min_bytes, caps.max_bytes});
+}
+
+void engine_core::learn_support(const std::string& operation) {
+  if (std::find(operations_.begin(), operations_.end(), operation) !=
+      operations_.end())
+    return;
+  operations_.push_back(operation);
+  for (std::uint32_t i = 0; i < devices.size(); ++i) learn(i, operation);
+}
+
+const hardware& engine_core::machine() {
+  const std::lock_guard lock(machine_mutex_);
+  if (!machine_) machine_ = read_hardware();
+  return *machine_;
+}
+
+result<parallelism_profile> engine_core::profile_for(
+    std::uint64_t working_set) {
+  profile_request request;
+  request.segment_working_set_bytes = working_set;
+  request.memory_fraction = options.memory_fraction;
+  request.max_inflight = options.max_inflight;
+  request.max_threads = options.max_threads;
+  // The headroom is looked at once: later it would count our own buffers.
+  request.memory_bytes =
+      profile_ ? profile_->budget_bytes : options.memory_bytes;
+  auto made = make_profile(machine(), request);
+  if (made.ok() && !profile_) profile_ = *made;
+  return made;
+}
+
+std::uint64_t engine_core::budget_bytes() const noexcept {
+  return profile_ ? profile_->budget_bytes : 0;
+}
+
+std::uint32_t engine_core::cpu_workers() const noexcept {
+  return profile_ ? profile_->cpu_workers : 1;
+}
+
+std::uint32_t engine_core::window_for(std::uint64_t working_set) const {
+  const std::uint64_t sharers = std::max<std::size_t>(runs_.size(), 1);
+  const std::uint64_t fits = budget_bytes() / sharers / working_set;
+  return static_cast<std::uint32_t>(
+      std::clamp<std::uint64_t>(fits, 1, options.max_inflight));
+}
+
+bool engine_core::try_reserve(std::uint64_t size) noexcept {
+  if (reserved_ + size > budget_bytes()) return false;
+  reserved_ += size;
+  return true;
+}
+
+void engine_core::release(std::uint64_t size) {
+  reserved_ -= size;
+  budget_changed.notify_all();
+}
+
+void engine_core::add_run(run* added) {
+  runs_.push_back(added);
+  beat.start();
+}
+
+void engine_core::remove_run(run* removed) {
+  std::erase(runs_, removed);
+  budget_changed.notify_all();  // the shares of the others grow
+  if (!runs_.empty()) return;
+  beat.stop();
+  lane_timer_.cancel();
+  buffers.trim();
+}
+
+void engine_core::arm_lane_timer() {
+  const double now = now_seconds();
+  const auto change = scheduler.next_change(now);
+  if (!change) return;
+  const std::chrono::duration<double> wait(std::max(*change - now, 0.001));
+  lane_timer_.expires_after(
+      std::chrono::duration_cast<std::chrono::steady_clock::duration>(wait));
+  lane_timer_.async_wait([this](const boost::system::error_code& stopped) {
+    if (!stopped) lanes_changed.notify_all();
+  });
+}
+
+std::vector<device_telemetry> engine_core::device_report() const {
+  auto report = device_counts;
+  const double now = now_seconds();
+  for (std::uint32_t i = 0; i < report.size(); ++i)
+    report[i].state = scheduler.state(i, now);
+  return report;
+}
+
+}  // namespace nexus

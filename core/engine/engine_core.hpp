@@ -1,0 +1,121 @@
+// What all runs of an engine share: the thread and its loop, I/O, devices,
+// the scheduler, buffers and the memory budget.
+#pragma once
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <mutex>
+#include <nexus/engine.hpp>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "async/blocking_pool.hpp"
+#include "async/wait_list.hpp"
+#include "backend/device.hpp"
+#include "backend/plugin_loader.hpp"
+#include "engine/buffer_pool.hpp"
+#include "engine/heartbeat.hpp"
+#include "engine/scheduler.hpp"
+#include "io/io_service.hpp"
+
+namespace nexus {
+
+class run;
+
+// Seconds on the steady clock.
+[[nodiscard]] double now_seconds() noexcept;
+
+// Members marked (any thread) aside, everything is the engine thread's.
+class engine_core {
+ public:
+  explicit engine_core(engine_options options);
+  // No run may be left.
+  ~engine_core();
+  engine_core(const engine_core&) = delete;
+  engine_core& operator=(const engine_core&) = delete;
+
+  // (any thread) Starts the thread, once.
+  void start_thread();
+  // (any thread) The loop's executor.
+  [[nodiscard]] asio::any_io_executor executor();
+
+  // File I/O in the mode that was asked for; made once.
+  result<io_service*> io();
+
+  // Opens the CPU's devices, or those of all plugins. Loading happens on a
+  // helper thread. Not before profile_for().
+  task<void> open_devices(bool all);
+  // Tells the scheduler what every open device makes of a device operation.
+  void learn_support(const std::string& operation);
+  [[nodiscard]] bool wants_all_devices(
+      std::optional<std::uint64_t> input_bytes) const noexcept;
+
+  // The budget in bytes and the worker count; read once. Fails where one
+  // segment of this working set does not fit.
+  result<parallelism_profile> profile_for(std::uint64_t working_set);
+
+  // A run's part of the window, in segments of its working set; at least one.
+  [[nodiscard]] std::uint32_t window_for(std::uint64_t working_set) const;
+  [[nodiscard]] std::uint64_t budget_bytes() const noexcept;
+  [[nodiscard]] std::uint32_t cpu_workers() const noexcept;
+  // (any thread) Read on the first call.
+  [[nodiscard]] const hardware& machine();
+  // Takes bytes of the budget, or says that there are not enough now.
+  bool try_reserve(std::uint64_t size) noexcept;
+  void release(std::uint64_t size);
+
+  void add_run(run* added);
+  void remove_run(run* removed);
+
+  // Wakes those who wait for a lane at the scheduler's next change.
+  void arm_lane_timer();
+
+  // Why a probed device is not used, or empty.
+  [[nodiscard]] std::string reason_unused(const probed_device& probed) const;
+
+  [[nodiscard]] std::vector<device_telemetry> device_report() const;
+  void log(const std::string& line) const;
+
+  engine_options options;
+  asio::io_context loop{1};
+  blocking_pool blocking{256, "nexus-block"};
+  plugin_loader loader;
+  std::vector<std::unique_ptr<device>> devices;  // by scheduler number
+  std::vector<device_telemetry> device_counts;   // likewise
+  nexus::scheduler scheduler;
+  wait_list lanes_changed;
+  wait_list budget_changed;
+  buffer_pool buffers;
+  heartbeat beat;
+
+ private:
+  struct opening {
+    std::vector<std::unique_ptr<device>> devices;
+    std::vector<std::string> problems;
+  };
+  opening load_and_open(bool all);
+  void add_device(std::unique_ptr<device> opened);
+  void learn(std::uint32_t number, const std::string& operation);
+  std::vector<worker_binding> lanes_of(const probed_device& probed) const;
+
+  asio::executor_work_guard<asio::io_context::executor_type> keep_running_;
+  std::once_flag started_;
+  std::thread thread_;
+  std::unique_ptr<io_service> io_;
+  std::mutex machine_mutex_;
+  std::optional<hardware> machine_;
+  std::optional<parallelism_profile> profile_;
+  std::uint64_t reserved_ = 0;
+  std::vector<run*> runs_;
+  bool opening_ = false;
+  bool base_loaded_ = false;
+  wait_list opened_;
+  std::vector<std::string> seen_devices_;  // probed, used or not
+  std::vector<std::string> operations_;    // that support is known of
+  asio::steady_timer lane_timer_;
+};
+
+}  // namespace nexus

@@ -1,0 +1,137 @@
+// One operation from its source to its sink. docs/architecture.md draws it.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <nexus/engine.hpp>
+#include <nexus/operation.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "async/scope.hpp"
+#include "async/wait_list.hpp"
+#include "backend/device.hpp"
+#include "engine/buffer_pool.hpp"
+#include "engine/engine_core.hpp"
+#include "engine/layout.hpp"
+#include "engine/prologue_bridge.hpp"
+#include "io/sink_writer.hpp"
+#include "io/source_reader.hpp"
+
+namespace nexus {
+
+// Engine thread only, but for request_stop().
+class run : public std::enable_shared_from_this<run> {
+ public:
+  run(engine_core& core, operation& work, source from, sink to,
+      run_options options, std::function<void(run_report)> done);
+
+  // The whole run; calls done on a helper thread as its last act.
+  task<void> main();
+  // (any thread)
+  void request_stop();
+  // About every 100 ms: reports progress.
+  void tick();
+
+ private:
+  struct segment;
+  using segment_ptr = std::shared_ptr<segment>;
+
+  task<status> execute();
+  task<status> begin();
+  task<status> run_prologue();
+  task<status> prepare();
+  task<status> find_devices();
+  result<segment_layout> choose_layout();
+  task<status> finish();
+
+  // Reading.
+  task<void> read_positional();
+  task<void> read_sequential();
+  task<segment_ptr> next_slot();
+  struct filling {
+    std::size_t filled = 0;
+    bool ended = false;
+    status failure;
+  };
+  task<filling> fill(const buffer& into, std::size_t filled);
+  [[nodiscard]] std::size_t whole_part(std::size_t filled) const;
+  void dispatch(segment_ptr ready);
+  [[nodiscard]] bool reading() const noexcept;
+
+  // Computing.
+  task<void> process(segment_ptr mine);
+  task<void> read_own_bytes(segment& mine);
+  task<bool> run_stage(segment& mine, std::uint32_t stage);
+  task<bool> run_job(segment& mine, std::uint32_t stage);
+  task<std::optional<placement>> next_lane(const segment& mine,
+                                           std::uint32_t stage);
+  void account(const placement& where, std::uint32_t stage, std::uint64_t size,
+               double started, const device_result& result);
+  bool note_failure(segment& mine, const placement& where,
+                    const device_result& result);
+  bool make_job(segment& mine, std::uint32_t stage);
+  task<bool> check(segment& mine, std::uint32_t stage);
+  bool connect(segment& mine, std::uint32_t stage);
+  [[nodiscard]] segment_view view_of(const segment& mine,
+                                     std::uint32_t stage) const;
+
+  // Writing.
+  task<void> write_in_order();
+  void deliver(segment_ptr mine);
+
+  void fail(status why);
+  void stop_reading();
+  [[nodiscard]] telemetry snapshot() const;
+  template <class Child>
+  void spawn(Child child);
+
+  engine_core& core_;
+  operation& work_;
+  run_options options_;
+  std::function<void(run_report)> done_;
+  const std::uint64_t owner_;  // of device jobs; also the source's I/O tag
+  io_service* io_ = nullptr;
+  std::optional<source> from_;
+  std::optional<sink> to_;
+  std::optional<source_reader> reader_;
+  std::optional<sink_writer> writer_;
+  std::uint64_t prologue_bytes_ = 0;  // of the source, taken
+  bytes prologue_output_;
+  bytes unread_;  // read during the prologue, not taken; sequential only
+  bool source_ended_ = false;
+
+  operation_plan plan_;
+  segment_layout layout_;
+  scope children_;
+
+  // Slots of the window.
+  std::uint32_t slots_ = 0;
+  std::uint32_t peak_slots_ = 0;
+  std::uint32_t ahead_ = 0;  // have a slot but no device yet
+  wait_list slot_freed_;
+
+  std::vector<std::uint32_t> operation_ids_;          // by stage
+  std::vector<std::unique_ptr<turnstile>> turns_;     // by stage
+  std::vector<bytes> carry_;                          // by stage
+  std::vector<std::uint64_t> offset_;                 // by stage: next input
+  std::map<std::uint64_t, segment_ptr> finished_;
+  wait_list delivered_;
+
+  bool reading_stopped_ = false;
+  bool stop_requested_ = false;
+  std::atomic<bool> progress_busy_ = false;
+  std::optional<status> failure_;  // of the run as a whole
+  status stream_end_;              // what the last segment ended with
+
+  double started_ = 0;
+  std::uint64_t input_bytes_ = 0;
+  std::uint64_t segments_ = 0;
+  std::uint64_t retries_ = 0;
+  stall_telemetry stalls_;
+};
+
+}  // namespace nexus

@@ -1,0 +1,262 @@
+// The computing part of a run: segments through stages, jobs through devices.
+#include <algorithm>
+#include <nexus/secret.hpp>
+
+#include "engine/run_segment.hpp"
+
+namespace nexus {
+namespace {
+
+// Of one segment's job, over all devices. More would hide a defect.
+constexpr std::uint32_t max_failures = 8;
+
+job_end end_of(const device_result& result, bool stopped) {
+  switch (result.status) {
+    case NEXUS_OK:
+    case NEXUS_E_DATA:
+      return job_end::ok;
+    case NEXUS_E_NO_MEMORY:
+    case NEXUS_E_BUSY:
+      return job_end::no_memory;
+    case NEXUS_E_LOST:
+      return job_end::lost;
+    case NEXUS_E_CANCELLED:
+      return stopped ? job_end::cancelled : job_end::failed;
+    default:
+      return job_end::failed;
+  }
+}
+
+}  // namespace
+
+task<void> run::process(segment_ptr mine) {
+  if (reader_->positional() && !reader_->memory())
+    co_await read_own_bytes(*mine);
+  for (std::uint32_t stage = 0; stage < plan_.stages.size(); ++stage) {
+    const bool go_on = co_await run_stage(*mine, stage);
+    if (!go_on) co_return;
+  }
+  deliver(std::move(mine));
+}
+
+task<void> run::read_own_bytes(segment& mine) {
+  const stall_timer timer(stalls_.read);
+  auto got = co_await reader_->read_at(prologue_bytes_ + mine.offset,
+                                       mine.data);
+  input_bytes_ += got.bytes;
+  if (got.failure.ok()) co_return;
+  mine.data = mine.data.first(got.bytes);
+  mine.last = false;
+  mine.broken = true;
+  mine.failure = std::move(got.failure);
+}
+
+// False: the segment is of no use any more.
+task<bool> run::run_stage(segment& mine, std::uint32_t stage) {
+  if (failure_) co_return false;
+  if (stage == 0 && !make_job(mine, stage)) co_return false;
+  if (mine.todo == segment::step::job) {
+    const bool done = co_await run_job(mine, stage);
+    if (!done) co_return false;
+  }
+  mine.submitted();
+  {
+    const stall_timer timer(stalls_.reorder);
+    const bool my_turn = co_await turns_[stage]->wait(mine.index);
+    if (!my_turn) co_return false;
+  }
+  if (mine.todo != segment::step::skip) {
+    const bool good = co_await check(mine, stage);
+    if (!good) co_return false;
+  }
+  const bool last_stage = stage + 1 == plan_.stages.size();
+  if (!last_stage && !connect(mine, stage + 1)) co_return false;
+  if (mine.ends()) {
+    // Whatever was read beyond the end is not part of the stream.
+    stop_reading();
+    turns_[stage]->open();
+  } else {
+    turns_[stage]->advance();
+  }
+  co_return true;
+}
+
+segment_view run::view_of(const segment& mine, std::uint32_t stage) const {
+  segment_view view;
+  view.stage = stage;
+  view.index = mine.index;
+  view.offset = mine.offset;
+  view.input = mine.data;
+  view.last = mine.last;
+  view.broken = mine.broken;
+  return view;
+}
+
+// Asks the operation for the job and takes memory for its output.
+bool run::make_job(segment& mine, std::uint32_t stage) {
+  auto made = work_.make_job(view_of(mine, stage));
+  if (!made.ok()) {
+    fail(made.error());
+    return false;
+  }
+  mine.job = std::move(*made);
+  mine.todo = mine.job.params.empty() ? segment::step::check
+                                      : segment::step::job;
+  mine.result = {};
+  mine.tried.clear();
+  mine.failures = 0;
+  const stage_layout& layout = layout_.stages[stage];
+  mine.output = core_.buffers.take(layout.output_buffer());
+  if (!mine.output) {
+    fail({status_code::out_of_memory, "out of memory for a segment's output",
+          "--memory or --segment-size with a smaller value may help"});
+    return false;
+  }
+  mine.room = {mine.output.data() + layout.headroom,
+               static_cast<std::size_t>(layout.max_output)};
+  return true;
+}
+
+// Runs the job on one device after the other until one is through with it.
+task<bool> run::run_job(segment& mine, std::uint32_t stage) {
+  nexus_job job{};
+  job.size = sizeof job;
+  job.operation = plan_.stages[stage].job.c_str();
+  job.input = u8(mine.data.data());
+  job.input_bytes = mine.data.size();
+  job.output = u8(mine.room.data());
+  job.output_capacity = mine.room.size();
+  job.params = mine.job.params.data();
+  job.params_bytes = static_cast<std::uint32_t>(mine.job.params.size());
+  for (;;) {
+    const auto where = co_await next_lane(mine, stage);
+    if (!where) co_return false;
+    mine.submitted();
+    mine.device = where->device;
+    const double started = now_seconds();
+    device& chosen = *core_.devices[where->device];
+    mine.result = co_await chosen.submit(where->lane, job, owner_);
+    stalls_.compute += now_seconds() - started;
+    account(*where, stage, job.input_bytes, started, mine.result);
+    if (failure_) co_return false;
+    if (mine.result.status == NEXUS_OK || mine.result.status == NEXUS_E_DATA) {
+      if (mine.result.output_bytes <= job.output_capacity) co_return true;
+      mine.result.message = "it claims more output than there is room for";
+    }
+    if (!note_failure(mine, *where, mine.result)) co_return false;
+  }
+}
+
+task<std::optional<placement>> run::next_lane(const segment& mine,
+                                              std::uint32_t stage) {
+  const stall_timer timer(stalls_.device);
+  schedule_request request;
+  request.operation = operation_ids_[stage];
+  request.bytes = mine.data.size();
+  request.tried = mine.tried;
+  if (reader_->size() && *reader_->size() >= prologue_bytes_ + input_bytes_)
+    request.bytes_to_come =
+        *reader_->size() - prologue_bytes_ - input_bytes_;
+  for (;;) {
+    if (failure_) co_return std::nullopt;
+    const auto where = core_.scheduler.place(request, now_seconds());
+    if (where) co_return where;
+    core_.arm_lane_timer();
+    co_await core_.lanes_changed.wait();
+  }
+}
+
+void run::account(const placement& where, std::uint32_t stage,
+                  std::uint64_t size, double started,
+                  const device_result& result) {
+  const double now = now_seconds();
+  const job_end end = end_of(result, failure_.has_value());
+  core_.scheduler.finish(where, operation_ids_[stage], size, started, now, end);
+  core_.lanes_changed.notify_all();
+  auto& counts = core_.device_counts[where.device];
+  ++counts.jobs;
+  counts.busy_seconds += now - started;
+  counts.input_bytes += size;
+  if (end == job_end::ok || end == job_end::cancelled) return;
+  ++counts.failed_jobs;
+  counts.last_error = result.message;
+  core_.log("[" + counts.id + "] job failed: " + result.message);
+}
+
+// False: enough is enough.
+bool run::note_failure(segment& mine, const placement& where,
+                       const device_result& result) {
+  ++retries_;
+  if (result.status != NEXUS_E_BUSY) mine.tried.push_back(where.device);
+  if (++mine.failures < max_failures) return true;
+  fail({status_code::device_failed,
+        "segment " + std::to_string(mine.index) + " failed " +
+            std::to_string(mine.failures) + " times, last on " +
+            core_.devices[where.device]->id() + ": " + result.message,
+        "`nexus-pipe devices` shows them; --backend picks one"});
+  return false;
+}
+
+// In the stage's turn. What the operation accepts becomes the data.
+task<bool> run::check(segment& mine, std::uint32_t stage) {
+  for (;;) {
+    job_outcome outcome;
+    outcome.output_bytes = mine.result.output_bytes;
+    outcome.data_error = mine.result.status == NEXUS_E_DATA;
+    outcome.error_offset = mine.result.error_offset;
+    outcome.flags = mine.result.flags;
+    outcome.output = mine.room;
+    verdict said = work_.check(view_of(mine, stage), outcome);
+    if (said.kind == verdict_kind::resubmit) {
+      ++retries_;
+      mine.tried.push_back(mine.device);
+      if (++mine.failures >= max_failures) {
+        fail({status_code::device_failed,
+              "segment " + std::to_string(mine.index) +
+                  " was refused by its check on every device"});
+        co_return false;
+      }
+      const bool done = co_await run_job(mine, stage);
+      if (!done) co_return false;
+      continue;
+    }
+    wipe(mine.job.params);
+    mine.job.params.clear();
+    if (said.kind == verdict_kind::finish && !said.failure.ok()) {
+      mine.last = false;
+      mine.broken = true;
+      mine.failure = std::move(said.failure);
+    }
+    mine.data = mine.room.first(said.output_bytes);
+    mine.input = std::move(mine.output);
+    co_return true;
+  }
+}
+
+// In the turn of the stage before: what earlier segments left over goes ahead
+// of the data, and what does not fill a granule is left for later ones.
+bool run::connect(segment& mine, std::uint32_t stage) {
+  bytes& carry = carry_[stage];
+  const std::uint32_t granule = plan_.stages[stage].granule;
+  if (mine.todo == segment::step::skip) mine.data = {};
+  if (mine.data.empty() && !mine.ends()) {
+    mine.todo = segment::step::skip;
+    return true;
+  }
+  std::byte* begin = mine.data.data() - carry.size();
+  std::copy(carry.begin(), carry.end(), begin);
+  std::size_t size = carry.size() + mine.data.size();
+  const std::size_t rest = mine.ends() ? 0 : size % granule;
+  size -= rest;
+  carry.assign(begin + size, begin + size + rest);
+  mine.data = {begin, size};
+  mine.offset = offset_[stage];
+  offset_[stage] += size;
+  if (size == 0 && !mine.ends()) {
+    mine.todo = segment::step::skip;
+    return true;
+  }
+  return make_job(mine, stage);
+}
+
+}  // namespace nexus

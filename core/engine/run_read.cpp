@@ -1,0 +1,147 @@
+// The reading half of a run: bytes to segments.
+#include <algorithm>
+
+#include "engine/run_segment.hpp"
+
+namespace nexus {
+namespace {
+
+constexpr std::uint32_t least_ahead = 2;
+constexpr std::uint32_t most_ahead = 8;
+
+}  // namespace
+
+bool run::reading() const noexcept { return !reading_stopped_; }
+
+// Waits for a slot of the window. Reading far ahead of the devices would only
+// push what was read out of the caches again.
+task<run::segment_ptr> run::next_slot() {
+  const stall_timer timer(stalls_.window);
+  const std::uint32_t ahead =
+      std::clamp(core_.scheduler.total_depth() / 2, least_ahead, most_ahead);
+  for (;;) {
+    if (!reading()) co_return nullptr;
+    if (ahead_ >= ahead || slots_ >= core_.window_for(layout_.working_set)) {
+      co_await slot_freed_.wait();
+    } else if (!core_.try_reserve(layout_.working_set)) {
+      co_await core_.budget_changed.wait();
+    } else {
+      break;
+    }
+  }
+  ++slots_;
+  ++ahead_;
+  peak_slots_ = std::max(peak_slots_, slots_);
+  auto mine = std::make_shared<segment>(*this);
+  if (layout_.input_buffer != 0) {
+    mine->input = core_.buffers.take(layout_.input_buffer);
+    if (!mine->input) {
+      fail({status_code::out_of_memory, "out of memory for a segment of " +
+                                            std::to_string(
+                                                layout_.segment_bytes) +
+                                            " bytes",
+            "--memory or --segment-size with a smaller value may help"});
+      co_return nullptr;
+    }
+  }
+  co_return mine;
+}
+
+void run::dispatch(segment_ptr ready) { spawn(process(std::move(ready))); }
+
+// Any part can be read at any time: segments read their own bytes, several at
+// once. The input is what the file held when the run began.
+task<void> run::read_positional() {
+  const std::uint64_t size =
+      *reader_->size() - std::min(*reader_->size(), prologue_bytes_);
+  std::uint64_t position = 0;
+  for (std::uint64_t index = 0; position < size || index == 0; ++index) {
+    auto mine = co_await next_slot();
+    if (!mine) co_return;
+    const std::uint64_t length =
+        std::min(layout_.segment_bytes, size - position);
+    mine->index = index;
+    mine->offset = position;
+    mine->last = position + length == size;
+    if (const auto memory = reader_->memory()) {
+      const auto part = memory->subspan(prologue_bytes_ + position, length);
+      // Stages read their input and write elsewhere.
+      mine->data = {const_cast<std::byte*>(part.data()), part.size()};
+      input_bytes_ += length;
+    } else {
+      mine->data = {mine->input.data(), static_cast<std::size_t>(length)};
+    }
+    position += length;
+    dispatch(std::move(mine));
+  }
+}
+
+// Pipes, sockets, callbacks: one read after the other. A segment is known to
+// be the last one only when nothing follows, so the reader asks for a little
+// more than a segment and hands the surplus on to the next.
+task<void> run::read_sequential() {
+  bytes surplus = std::move(unread_);
+  bool ended = source_ended_;
+  std::uint64_t position = 0;
+  for (std::uint64_t index = 0;; ++index) {
+    auto mine = co_await next_slot();
+    if (!mine) co_return;
+    mine->index = index;
+    mine->offset = position;
+    // What the prologue left unread may be more than one segment.
+    std::size_t filled = std::min<std::size_t>(surplus.size(),
+                                               layout_.input_buffer);
+    std::copy_n(surplus.begin(), filled, mine->input.data());
+    surplus.erase(surplus.begin(),
+                  surplus.begin() + static_cast<std::ptrdiff_t>(filled));
+    if (surplus.empty() && !ended) {
+      const auto got = co_await fill(mine->input, filled);
+      filled = got.filled;
+      ended = got.ended;
+      mine->failure = got.failure;
+    }
+    mine->broken = !mine->failure.ok();
+    mine->last = ended && surplus.empty() && !mine->broken &&
+                 filled <= layout_.segment_bytes;
+    std::size_t length = filled;
+    if (!mine->last && !mine->broken) length = whole_part(filled);
+    const byte_view rest(mine->input.data() + length, filled - length);
+    surplus.insert(surplus.begin(), rest.begin(), rest.end());
+    mine->data = {mine->input.data(), length};
+    position += length;
+    const bool more = !mine->last && !mine->broken;
+    dispatch(std::move(mine));
+    if (!more) co_return;
+  }
+}
+
+// Reads until the buffer holds more than a segment, or the source ends, or
+// waits with nothing else under way: then what is there is sent on its way.
+task<run::filling> run::fill(const buffer& into, std::size_t filled) {
+  filling result{filled, false, {}};
+  const stall_timer timer(stalls_.read);
+  const std::uint64_t granule = plan_.stages.front().granule;
+  while (result.filled <= layout_.segment_bytes) {
+    const bool idle = slots_ == 1 && !plan_.segment_bytes_fixed;
+    if (idle && result.filled > granule && reader_->ready_bytes() == 0) break;
+    const byte_span room(into.data() + result.filled,
+                         layout_.input_buffer - result.filled);
+    const auto got = co_await reader_->read_some(room);
+    result.failure = got.failure;
+    result.ended = got.failure.ok() && got.bytes == 0;
+    result.filled += got.bytes;
+    input_bytes_ += got.bytes;
+    if (result.ended || !result.failure.ok()) break;
+  }
+  co_return result;
+}
+
+// Of bytes that are followed by more: those that make a segment, at least one
+// byte being left for the next.
+std::size_t run::whole_part(std::size_t filled) const {
+  if (filled > layout_.segment_bytes) return layout_.segment_bytes;
+  const std::size_t granule = plan_.stages.front().granule;
+  return (filled - 1) / granule * granule;
+}
+
+}  // namespace nexus

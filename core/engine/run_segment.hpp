@@ -1,0 +1,83 @@
+// A segment on its way through a run. Private to the run's own files.
+#pragma once
+
+#include "engine/run.hpp"
+
+namespace nexus {
+
+// Holds a slot of the window and the buffers of the stage it is at. The slot
+// is given back when the last reference goes, which is after the write.
+struct run::segment {
+  explicit segment(run& r) : owner(r) {}
+  ~segment() {
+    input.reset();
+    output.reset();
+    if (waiting_for_device) --owner.ahead_;
+    --owner.slots_;
+    owner.core_.release(owner.layout_.working_set);
+    owner.slot_freed_.notify_all();
+  }
+  segment(const segment&) = delete;
+  segment& operator=(const segment&) = delete;
+
+  // It has been handed to a device: the reader may go on.
+  void submitted() {
+    if (!waiting_for_device) return;
+    waiting_for_device = false;
+    --owner.ahead_;
+    owner.slot_freed_.notify_all();
+  }
+
+  [[nodiscard]] bool ends() const noexcept { return last || broken; }
+
+  // What the stage does with it: a job of a device and a check; a check alone;
+  // or nothing, since no whole granule is there yet.
+  enum class step { job, check, skip };
+
+  run& owner;
+  std::uint64_t index = 0;
+  std::uint64_t offset = 0;  // of data, in the stage's input
+  buffer input;              // behind data
+  byte_span data;            // what the stage works on; then what it made
+  buffer output;
+  byte_span room;       // of output, where the stage may write
+  bool last = false;    // the stream ends with it
+  bool broken = false;  // the stream fails after it, for this reason:
+  status failure;
+  bool waiting_for_device = true;
+
+  step todo = step::job;
+  job_request job;
+  device_result result;
+  std::uint32_t device = 0;          // that made the result
+  std::vector<std::uint32_t> tried;  // devices that failed this stage's job
+  std::uint32_t failures = 0;
+};
+
+// Adds the seconds since a point in time to a counter.
+class stall_timer {
+ public:
+  explicit stall_timer(double& total) : total_(total), begin_(now_seconds()) {}
+  ~stall_timer() { total_ += now_seconds() - begin_; }
+  stall_timer(const stall_timer&) = delete;
+  stall_timer& operator=(const stall_timer&) = delete;
+
+ private:
+  double& total_;
+  const double begin_;
+};
+
+template <class Child>
+void run::spawn(Child child) {
+  children_.spawn(std::move(child), [this](std::exception_ptr thrown) {
+    try {
+      std::rethrow_exception(std::move(thrown));
+    } catch (const std::bad_alloc&) {
+      fail({status_code::out_of_memory, "out of memory"});
+    } catch (const std::exception& e) {
+      fail({status_code::internal, e.what()});
+    }
+  });
+}
+
+}  // namespace nexus

@@ -1,0 +1,23 @@
+// The limits that cgroups put on this process.
+#pragma once
+
+#include <nexus/hardware.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nexus::hwinfo {
+
+struct cgroup_facts {
+  std::vector<memory_limit> memory;  // from the leaf to the root
+  std::optional<double> cpu_quota;   // processors' worth, the smallest
+  std::string cpu_quota_origin;
+};
+
+// Reads versions 1 and 2 side by side, since a machine may mount both, and
+// every ancestor that can be seen, since each of them binds. Mount points under
+// /sys are looked up under roots.sys. What is missing or malformed counts as
+// no limit.
+cgroup_facts read_cgroups(const hardware_roots& roots);
+
+}  // namespace nexus::hwinfo

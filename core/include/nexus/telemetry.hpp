@@ -1,0 +1,71 @@
+// What a run did and is doing: plain numbers, copied out on request.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nexus {
+
+enum class device_state { ready, backing_off, quarantined };
+
+struct device_telemetry {
+  std::string id;      // "cpu:0", "cuda:1"
+  std::string plugin;  // name of the plugin that serves it
+  bool gpu = false;
+  std::uint32_t lanes = 0;
+  device_state state = device_state::ready;
+  std::uint64_t jobs = 0;         // completed, whatever the outcome
+  std::uint64_t failed_jobs = 0;  // the device's fault
+  std::uint64_t input_bytes = 0;  // of completed jobs
+  double busy_seconds = 0;        // sum over jobs, submit to done
+  std::string last_error;         // why it was quarantined or backed off
+};
+
+// Which system calls really moved the bytes.
+struct io_telemetry {
+  std::uint64_t uring_reads = 0;
+  std::uint64_t uring_writes = 0;
+  std::uint64_t thread_reads = 0;
+  std::uint64_t thread_writes = 0;
+  std::uint64_t callback_reads = 0;  // user callbacks and memory
+  std::uint64_t callback_writes = 0;
+  std::string engine;  // "uring" or "threads"
+  std::string note;    // why not uring, where it was wanted
+};
+
+// Seconds in which segments waited; summed over segments.
+struct stall_telemetry {
+  double window = 0;   // the reader, for a free slot
+  double read = 0;     // for input bytes
+  double device = 0;   // read but not yet submitted: no lane had room
+  double compute = 0;  // submitted, not yet done
+  double reorder = 0;  // done, waiting for an earlier segment
+  double write = 0;    // being written
+};
+
+struct telemetry {
+  std::string operation;
+  double elapsed_seconds = 0;
+  std::optional<std::uint64_t> input_total_bytes;  // where known
+  std::uint64_t input_bytes = 0;                   // read from the source
+  std::uint64_t output_bytes = 0;                  // taken by the sink
+  std::uint64_t segments = 0;                      // written
+  std::uint64_t retries = 0;                       // jobs handed out again
+  std::uint64_t segment_bytes = 0;
+  std::uint32_t window = 0;       // segments allowed in flight
+  std::uint32_t window_used = 0;  // now
+  std::uint32_t window_peak = 0;
+  std::uint64_t budget_bytes = 0;
+  std::uint64_t buffer_peak_bytes = 0;  // host buffers that really existed
+  io_telemetry io;
+  stall_telemetry stalls;
+  // The engine thread's own delays: how late it served a 10 ms heartbeat.
+  std::uint64_t loop_beats = 0;
+  double loop_stall_p99_seconds = 0;
+  double loop_stall_max_seconds = 0;
+  std::vector<device_telemetry> devices;
+};
+
+}  // namespace nexus

@@ -1,0 +1,209 @@
+#include "io/sink_writer.hpp"
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+
+namespace nexus {
+namespace {
+
+constexpr std::size_t max_write = 4u << 20;
+constexpr int pipe_bytes = 1 << 20;
+
+// The file that a path leads to, also where it does not exist yet.
+std::string follow_links(const std::string& path) {
+  char resolved[PATH_MAX];
+  if (::realpath(path.c_str(), resolved) != nullptr) return resolved;
+  return path;
+}
+
+std::string directory_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string random_suffix() {
+  static constexpr char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
+  unsigned char raw[10] = {};
+  (void)!::getrandom(raw, sizeof raw, 0);
+  std::string text;
+  for (const unsigned char byte : raw) text += letters[byte % 32];
+  return text;
+}
+
+}  // namespace
+
+sink_writer::sink_writer(sink to, io_service& io, blocking_pool& blocking,
+                         io_tag tag)
+    : to_(std::move(to)), io_(io), blocking_(blocking), tag_(tag) {}
+
+sink_writer::~sink_writer() { remove_temporary(); }
+
+status sink_writer::failure_of(int error, const char* doing) const {
+  if (error == ECANCELED) return {status_code::cancelled, "stopped"};
+  if (error == EPIPE)
+    return {status_code::broken_pipe,
+            "the reader of " + to_.name() + " went away",
+            {},
+            error};
+  return {status_code::io_error,
+          std::string("cannot ") + doing + " " + to_.name() + ": " +
+              std::strerror(error),
+          {},
+          error};
+}
+
+status sink_writer::check(
+    const std::optional<source_reader::file_id>& source) {
+  struct stat info {};
+  if (state().what == detail::sink_state::kind::file) {
+    target_ = follow_links(state().path);
+    if (::stat(target_.c_str(), &info) != 0) return {};
+    if (S_ISDIR(info.st_mode)) return failure_of(EISDIR);
+  } else if (state().what == detail::sink_state::kind::descriptor) {
+    fd_ = state().fd;
+    if (::fstat(fd_, &info) != 0) return failure_of(errno);
+    const int access = ::fcntl(fd_, F_GETFL) & O_ACCMODE;
+    if (access == O_RDONLY) return failure_of(EBADF);
+    look_at(fd_);
+    opened_ = true;
+  } else {
+    return {};
+  }
+  const source_reader::file_id id{info.st_dev, info.st_ino};
+  if (source && S_ISREG(info.st_mode) && *source == id)
+    return {status_code::invalid_argument,
+            "input and output are the same file (" + to_.name() + ")",
+            "write to another file and rename it afterwards"};
+  return {};
+}
+
+void sink_writer::look_at(int fd) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) return;
+  pollable_ = S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode) ||
+              S_ISCHR(info.st_mode);
+  if (S_ISFIFO(info.st_mode)) (void)::fcntl(fd, F_SETPIPE_SZ, pipe_bytes);
+}
+
+status sink_writer::open_file() {
+  struct stat info {};
+  const bool exists = ::stat(target_.c_str(), &info) == 0;
+  if (exists && !S_ISREG(info.st_mode)) {
+    fd_ = ::open(target_.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd_ < 0) return failure_of(errno);
+    look_at(fd_);
+    return {};
+  }
+  // A file that must not be written must not be replaced either.
+  if (exists && ::access(target_.c_str(), W_OK) != 0) return failure_of(errno);
+  const std::string name = target_ + "." + random_suffix() + ".tmp";
+  fd_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (fd_ < 0) return failure_of(errno, "create");
+  temporary_ = name;
+  if (exists) (void)::fchmod(fd_, info.st_mode & 07777);
+  return {};
+}
+
+task<status> sink_writer::write(byte_view data) {
+  using kind = detail::sink_state::kind;
+  if (cancelled_) co_return failure_of(ECANCELED);
+  if (!opened_) {
+    opened_ = true;
+    if (state().what == kind::file) {
+      auto open = [this] { return open_file(); };
+      status opened = co_await blocking_.run(open);
+      if (!opened.ok()) co_return opened;
+    }
+  }
+  if (data.empty()) co_return status{};
+  if (state().what == kind::callback || state().what == kind::memory) {
+    ++callback_writes_;
+    auto call = [this, data]() -> status {
+      if (state().what == kind::callback) return state().write(data);
+      append(*state().memory, data);
+      return {};
+    };
+    status taken = co_await blocking_.run(call);
+    if (taken.ok()) bytes_ += data.size();
+    co_return taken;
+  }
+  if (state().what == kind::discard) {
+    bytes_ += data.size();
+    co_return status{};
+  }
+  while (!data.empty()) {
+    io_request request;
+    request.what = io_request::kind::write;
+    request.fd = fd_;
+    request.pollable = pollable_;
+    request.data = const_cast<std::byte*>(data.data());
+    request.size = std::min(data.size(), max_write);
+    request.tag = tag_;
+    const io_result put = co_await io_.perform(request);
+    if ((put.error == EINTR || put.error == EAGAIN) && !cancelled_) continue;
+    if (put.error != 0) co_return failure_of(put.error);
+    bytes_ += put.bytes;
+    data = data.subspan(put.bytes);
+    if (cancelled_ && !data.empty()) co_return failure_of(ECANCELED);
+  }
+  co_return status{};
+}
+
+status sink_writer::finish_file() {
+  status outcome;
+  if (!temporary_.empty() && state().options.sync && ::fsync(fd_) != 0)
+    outcome = failure_of(errno, "sync");
+  if (::close(std::exchange(fd_, -1)) != 0 && outcome.ok())
+    outcome = failure_of(errno);
+  if (temporary_.empty() || !outcome.ok()) return outcome;
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0)
+    return failure_of(errno, "replace");
+  temporary_.clear();
+  if (!state().options.sync) return {};
+  const int directory = ::open(directory_of(target_).c_str(),
+                               O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0) return {};
+  // Some file systems refuse to sync a directory; the rename stands anyway.
+  (void)::fsync(directory);
+  ::close(directory);
+  return {};
+}
+
+task<status> sink_writer::commit() {
+  status opened = co_await write({});
+  if (!opened.ok()) co_return opened;
+  if (state().what != detail::sink_state::kind::file) co_return status{};
+  auto finish = [this] { return finish_file(); };
+  co_return co_await blocking_.run(finish);
+}
+
+task<void> sink_writer::abandon() {
+  auto remove = [this] {
+    remove_temporary();
+    return true;
+  };
+  (void)co_await blocking_.run(remove);
+}
+
+void sink_writer::remove_temporary() noexcept {
+  if (state().what != detail::sink_state::kind::file) return;
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  temporary_.clear();
+}
+
+void sink_writer::cancel() {
+  cancelled_ = true;
+  io_.cancel(tag_);
+}
+
+}  // namespace nexus

@@ -1,0 +1,61 @@
+// A sink in use by one run: bytes in order, then kept or dropped. Engine
+// thread only.
+#pragma once
+
+#include <memory>
+#include <nexus/stream.hpp>
+#include <optional>
+#include <string>
+
+#include "async/blocking_pool.hpp"
+#include "io/io_service.hpp"
+#include "io/source_reader.hpp"
+#include "io/streams.hpp"
+
+namespace nexus {
+
+class sink_writer {
+ public:
+  sink_writer(sink to, io_service& io, blocking_pool& blocking, io_tag tag);
+  ~sink_writer();
+  sink_writer(const sink_writer&) = delete;
+  sink_writer& operator=(const sink_writer&) = delete;
+
+  // Refuses a sink that is the source; creates nothing.
+  status check(const std::optional<source_reader::file_id>& source);
+  // Appends all of data. broken_pipe where nobody reads any more.
+  task<status> write(byte_view data);
+  // Everything is there: make it last, under its name.
+  task<status> commit();
+  // Something failed: no file is left under the name, nor a temporary.
+  task<void> abandon();
+
+  void cancel();
+  [[nodiscard]] std::uint64_t bytes_written() const noexcept { return bytes_; }
+  [[nodiscard]] std::uint64_t callback_writes() const noexcept {
+    return callback_writes_;
+  }
+
+ private:
+  detail::sink_state& state() noexcept { return to_.state(); }
+  status failure_of(int error, const char* doing = "write") const;
+  status open_file();
+  status finish_file();
+  void remove_temporary() noexcept;
+  void look_at(int fd);
+
+  sink to_;
+  io_service& io_;
+  blocking_pool& blocking_;
+  const io_tag tag_;
+  int fd_ = -1;
+  bool opened_ = false;
+  bool pollable_ = false;
+  bool cancelled_ = false;
+  std::string target_;     // the path with links followed
+  std::string temporary_;  // empty: the target is written directly
+  std::uint64_t bytes_ = 0;
+  std::uint64_t callback_writes_ = 0;
+};
+
+}  // namespace nexus

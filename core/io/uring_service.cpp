@@ -1,0 +1,190 @@
+// One io_uring, polled through an eventfd that the engine's loop watches.
+//
+// Every request carries IOSQE_ASYNC: the kernel's own workers then copy
+// between page cache and buffers, in parallel and off the engine's thread. A
+// copy costs as much as the cipher, so it must not run on one thread.
+#include <liburing.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cerrno>
+#include <cstring>
+#include <unordered_map>
+
+#include "io/io_service.hpp"
+
+namespace nexus {
+namespace {
+
+constexpr unsigned ring_entries = 256;
+// The kernel takes 32-bit lengths; a round figure below that.
+constexpr std::size_t max_request = 1u << 30;
+
+class uring_service final : public io_service {
+ public:
+  explicit uring_service(asio::io_context& loop) : loop_(loop), event_(loop) {}
+  ~uring_service() override {
+    if (!ready_) return;
+    boost::system::error_code ignored;
+    event_.close(ignored);
+    ::io_uring_queue_exit(&ring_);
+  }
+
+  // 0 or an errno.
+  int open() {
+    if (const int r = ::io_uring_queue_init(ring_entries, &ring_, 0); r < 0)
+      return -r;
+    ready_ = true;
+    const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0) return errno;
+    event_.assign(fd);
+    if (const int r = ::io_uring_register_eventfd(&ring_, fd); r < 0) return -r;
+    // Four copies at once saturate memory on most machines; more would only
+    // take processors from the workers.
+    unsigned limits[2] = {4, 0};
+    (void)::io_uring_register_iowq_max_workers(&ring_, limits);
+    return probe();
+  }
+
+  void submit(const io_request& request,
+              completion<io_result> done) override {
+    const std::uint64_t id = next_id_++;
+    io_uring_sqe* sqe = take_sqe();
+    const auto size = static_cast<unsigned>(std::min(request.size, max_request));
+    // liburing spells "the current position" the same way.
+    if (request.what == io_request::kind::read) {
+      ::io_uring_prep_read(sqe, request.fd, request.data, size, request.offset);
+      ++reads_;
+    } else {
+      ::io_uring_prep_write(sqe, request.fd, request.data, size,
+                            request.offset);
+      ++writes_;
+    }
+    ::io_uring_sqe_set_data64(sqe, id);
+    ::io_uring_sqe_set_flags(sqe, IOSQE_ASYNC);
+    pending_.emplace(id, pending{request.tag, std::move(done)});
+    flush_soon();
+    watch();
+  }
+
+  void cancel(io_tag tag) override {
+    for (const auto& [id, entry] : pending_) {
+      if (entry.tag != tag) continue;
+      io_uring_sqe* sqe = take_sqe();
+      ::io_uring_prep_cancel64(sqe, id, 0);
+      ::io_uring_sqe_set_data64(sqe, cancel_id);
+    }
+    flush_soon();
+  }
+
+  void report(io_telemetry& into) const override {
+    into.engine = "uring";
+    into.uring_reads += reads_;
+    into.uring_writes += writes_;
+  }
+
+ private:
+  struct pending {
+    io_tag tag;
+    completion<io_result> done;
+  };
+  static constexpr std::uint64_t cancel_id = 0;
+
+  // Some sandboxes let a ring be made but refuse every request.
+  int probe() {
+    io_uring_sqe* sqe = ::io_uring_get_sqe(&ring_);
+    ::io_uring_prep_nop(sqe);
+    ::io_uring_sqe_set_data64(sqe, cancel_id);
+    if (const int r = ::io_uring_submit_and_wait(&ring_, 1); r < 0) return -r;
+    io_uring_cqe* cqe = nullptr;
+    if (const int r = ::io_uring_wait_cqe(&ring_, &cqe); r < 0) return -r;
+    const int answer = cqe->res;
+    ::io_uring_cqe_seen(&ring_, cqe);
+    return answer < 0 ? -answer : 0;
+  }
+
+  io_uring_sqe* take_sqe() {
+    io_uring_sqe* sqe = ::io_uring_get_sqe(&ring_);
+    while (sqe == nullptr) {
+      (void)::io_uring_submit(&ring_);
+      sqe = ::io_uring_get_sqe(&ring_);
+    }
+    return sqe;
+  }
+
+  // Requests made in one turn of the loop enter the kernel together.
+  void flush_soon() {
+    if (flush_posted_) return;
+    flush_posted_ = true;
+    asio::post(loop_, [this] {
+      flush_posted_ = false;
+      (void)::io_uring_submit(&ring_);
+    });
+  }
+
+  void watch() {
+    if (watching_) return;
+    watching_ = true;
+    event_.async_wait(asio::posix::stream_descriptor::wait_read,
+                      [this](const boost::system::error_code& failed) {
+                        watching_ = false;
+                        if (failed) return;
+                        reap();
+                        if (!pending_.empty()) watch();
+                      });
+  }
+
+  void reap() {
+    std::uint64_t count = 0;
+    (void)!::read(event_.native_handle(), &count, sizeof count);
+    io_uring_cqe* cqe = nullptr;
+    while (::io_uring_peek_cqe(&ring_, &cqe) == 0) {
+      const std::uint64_t id = ::io_uring_cqe_get_data64(cqe);
+      const int res = cqe->res;
+      ::io_uring_cqe_seen(&ring_, cqe);
+      if (id == cancel_id) continue;
+      auto node = pending_.extract(id);
+      if (!node) continue;
+      io_result result;
+      if (res < 0)
+        result.error = -res;
+      else
+        result.bytes = static_cast<std::size_t>(res);
+      node.mapped().done(result);
+    }
+  }
+
+  asio::io_context& loop_;
+  asio::posix::stream_descriptor event_;
+  io_uring ring_{};
+  bool ready_ = false;
+  bool flush_posted_ = false;
+  bool watching_ = false;
+  std::uint64_t next_id_ = 1;
+  std::unordered_map<std::uint64_t, pending> pending_;
+  std::uint64_t reads_ = 0;
+  std::uint64_t writes_ = 0;
+};
+
+}  // namespace
+
+result<std::unique_ptr<io_service>> make_uring_service(asio::io_context& loop) {
+  auto service = std::make_unique<uring_service>(loop);
+  if (const int error = service->open(); error != 0)
+    return status(status_code::unsupported,
+                  std::string("io_uring cannot be used here: ") +
+                      std::strerror(error),
+                  "--io=threads reads and writes without it", error);
+  return std::unique_ptr<io_service>(std::move(service));
+}
+
+result<std::unique_ptr<io_service>> make_io_service(asio::io_context& loop,
+                                                    io_mode mode) {
+  if (mode == io_mode::threads) return make_thread_service({});
+  auto ring = make_uring_service(loop);
+  if (ring.ok() || mode == io_mode::uring) return ring;
+  return make_thread_service(ring.error().message());
+}
+
+}  // namespace nexus

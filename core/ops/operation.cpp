@@ -1,0 +1,7 @@
+#include <nexus/operation.hpp>
+
+namespace nexus {
+
+operation::~operation() = default;
+
+}  // namespace nexus

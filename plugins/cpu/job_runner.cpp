@@ -1,0 +1,99 @@
+#include "job_runner.hpp"
+
+#include <chrono>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "results.hpp"
+
+namespace nexus::cpu {
+
+struct operation_table {
+  const char* name;
+  std::uint32_t params_bytes;
+  std::int32_t (*check)(const nexus_job&) noexcept;
+  nexus_result (*run)(job_runner&, const nexus_job&,
+                      const std::atomic<bool>&) noexcept;
+
+  static const operation_table* find(const char* name) noexcept;
+
+ private:
+  using flag = const std::atomic<bool>&;
+  static nexus_result seal(job_runner& self, const nexus_job& job,
+                           flag cancelled) noexcept {
+    return self.age_->seal(job, cancelled);
+  }
+  static nexus_result open(job_runner& self, const nexus_job& job,
+                           flag cancelled) noexcept {
+    return self.age_->open(job, cancelled);
+  }
+  static nexus_result encode(job_runner& self, const nexus_job& job,
+                             flag cancelled) noexcept {
+    return run_armor_encode(self.armor_, job, cancelled);
+  }
+  static nexus_result decode(job_runner& self, const nexus_job& job,
+                             flag cancelled) noexcept {
+    return run_armor_decode(self.armor_, job, cancelled);
+  }
+};
+
+const operation_table* operation_table::find(const char* name) noexcept {
+  static constexpr operation_table operations[] = {
+      {NEXUS_JOB_AGE_SEAL, sizeof(nexus_age_params), check_age_seal, seal},
+      {NEXUS_JOB_AGE_OPEN, sizeof(nexus_age_params), check_age_open, open},
+      {NEXUS_JOB_ARMOR_ENCODE, sizeof(nexus_armor_params), check_armor_encode,
+       encode},
+      {NEXUS_JOB_ARMOR_DECODE, sizeof(nexus_armor_params), check_armor_decode,
+       decode},
+  };
+  for (const operation_table& operation : operations) {
+    if (name != nullptr && std::strcmp(name, operation.name) == 0) {
+      return &operation;
+    }
+  }
+  return nullptr;
+}
+
+bool supports_operation(const char* operation) noexcept {
+  return operation_table::find(operation) != nullptr;
+}
+
+std::int32_t check_job(const nexus_job* job) noexcept {
+  if (job == nullptr || job->size < sizeof *job) return NEXUS_E_ARGUMENT;
+  const operation_table* operation = operation_table::find(job->operation);
+  if (operation == nullptr) return NEXUS_E_UNSUPPORTED;
+  if (job->params == nullptr || job->params_bytes < operation->params_bytes) {
+    return NEXUS_E_ARGUMENT;
+  }
+  // Every parameter block begins with its size, too.
+  std::uint32_t size = 0;
+  std::memcpy(&size, job->params, sizeof size);
+  if (size < operation->params_bytes) return NEXUS_E_ARGUMENT;
+  if (job->input == nullptr && job->input_bytes != 0) return NEXUS_E_ARGUMENT;
+  if (job->output == nullptr && job->output_capacity != 0) {
+    return NEXUS_E_ARGUMENT;
+  }
+  return operation->check(*job);
+}
+
+std::unique_ptr<job_runner> job_runner::create(const armor_codec& armor) {
+  auto age = age_stream::create();
+  if (!age) return nullptr;
+  return std::unique_ptr<job_runner>(new (std::nothrow)
+                                         job_runner(std::move(age), armor));
+}
+
+nexus_result job_runner::run(const nexus_job& job,
+                             const std::atomic<bool>& cancelled) noexcept {
+  using clock = std::chrono::steady_clock;
+  const operation_table* operation = operation_table::find(job.operation);
+  if (operation == nullptr) return failed(NEXUS_E_UNSUPPORTED, nullptr);
+  const auto began = clock::now();
+  nexus_result result = operation->run(*this, job, cancelled);
+  const std::chrono::nanoseconds took = clock::now() - began;
+  result.device_ns = static_cast<std::uint64_t>(took.count());
+  return result;
+}
+
+}  // namespace nexus::cpu

@@ -1,0 +1,186 @@
+// The CPU as a backend: one device, a thread per lane.
+#include <nexus/plugin.h>
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <span>
+#include <vector>
+
+#include "job_runner.hpp"
+#include "results.hpp"
+#include "worker_pool.hpp"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+using nexus::cpu::armor_codec;
+using nexus::cpu::hand_over;
+using nexus::cpu::job_runner;
+using nexus::cpu::refuse;
+using nexus::cpu::worker_pool;
+
+struct nexus_device {
+  std::vector<std::unique_ptr<job_runner>> runners;  // one per lane
+  std::unique_ptr<worker_pool> pool;  // its threads use the runners
+};
+
+namespace {
+
+constexpr std::int32_t cpu_score = 50;   // graphics cards say more
+constexpr std::uint32_t lane_depth = 2;  // one that runs, one that waits
+constexpr std::uint32_t max_lanes_at_all = 65536;
+
+// The fastest base64 loops, or those that NEXUS_CPU_ARMOR names, so that tests
+// can try each of them.
+const armor_codec& chosen_armor() {
+  return nexus::cpu::pick_armor_codec(std::getenv("NEXUS_CPU_ARMOR"));
+}
+
+// The processor's name, without leading spaces; 96 bytes.
+void name_processor(char (&name)[96]) {
+  std::snprintf(name, sizeof name, "processor");
+#if defined(__x86_64__)
+  // Three leaves of 16 characters: the "processor brand string".
+  unsigned int text[13] = {};
+  unsigned int a = 0, b = 0, c = 0, d = 0;
+  if (__get_cpuid(0x80000000u, &a, &b, &c, &d) == 0 || a < 0x80000004u) return;
+  for (unsigned int leaf = 0; leaf < 3; ++leaf) {
+    unsigned int* to = text + 4 * leaf;
+    __get_cpuid(0x80000002u + leaf, to, to + 1, to + 2, to + 3);
+  }
+  char brand[sizeof text];
+  std::memcpy(brand, text, sizeof brand);
+  std::size_t end = std::strlen(brand);
+  while (end > 0 && brand[end - 1] == ' ') brand[--end] = '\0';
+  const char* begin = brand + std::strspn(brand, " ");
+  if (*begin != '\0') std::snprintf(name, sizeof name, "%s", begin);
+#endif
+}
+
+std::int32_t probe(const nexus_host*, std::uint32_t index,
+                   nexus_device_info* info) {
+  if (index != 0) return NEXUS_E_END;
+  nexus_device_info made{};
+  made.size = sizeof made;
+  made.kind = NEXUS_DEVICE_CPU;
+  made.score = cpu_score;
+  made.lane_depth = lane_depth;
+  made.numa_node = -1;
+  name_processor(made.name);
+  std::snprintf(made.driver, sizeof made.driver, "%s",
+                OpenSSL_version(OPENSSL_VERSION));
+  std::snprintf(made.note, sizeof made.note, "armor: %s", chosen_armor().name);
+  return hand_over(made, info);
+}
+
+std::int32_t caps(std::uint32_t index, const char* operation,
+                  nexus_caps* caps) {
+  if (index != 0 || !nexus::cpu::supports_operation(operation)) {
+    return NEXUS_E_UNSUPPORTED;
+  }
+  nexus_caps made{};  // any size and alignment, no scratch memory
+  made.size = sizeof made;
+  return hand_over(made, caps);
+}
+
+bool well_formed(const nexus_open* options) {
+  if (options == nullptr || options->size < sizeof *options ||
+      options->device_index != 0 || options->lane_count == 0 ||
+      options->lane_count > max_lanes_at_all || options->lanes == nullptr) {
+    return false;
+  }
+  const std::span lanes(options->lanes, options->lane_count);
+  return std::all_of(lanes.begin(), lanes.end(), [](const nexus_lane* lane) {
+    return lane != nullptr && lane->size >= sizeof *lane &&
+           (lane->processor_count == 0 || lane->processors != nullptr);
+  });
+}
+
+std::int32_t open_device(const nexus_host* host, const nexus_open* options,
+                         nexus_device** device, nexus_error* error) {
+  if (device == nullptr || !well_formed(options)) {
+    return refuse(error, NEXUS_E_ARGUMENT,
+                  "cpu: no such device, or lanes are not given as pinned");
+  }
+  auto made = std::make_unique<nexus_device>();
+  for (std::uint32_t i = 0; i < options->lane_count; ++i) {
+    made->runners.push_back(job_runner::create(chosen_armor()));
+    if (!made->runners.back()) {
+      return refuse(error, NEXUS_E_UNSUPPORTED,
+                    "cpu: openssl offers no chacha20-poly1305 here");
+    }
+  }
+  worker_pool::options wanted;
+  wanted.lanes = {options->lanes, options->lane_count};
+  wanted.depth = lane_depth;
+  wanted.thread_name = "nexus-cpu";
+  wanted.host = host;
+  wanted.run = [owner = made.get()](std::uint32_t lane, const nexus_job& job,
+                                    const std::atomic<bool>& cancelled) {
+    return owner->runners[lane]->run(job, cancelled);
+  };
+  made->pool = worker_pool::start(std::move(wanted));
+  if (!made->pool) {
+    return refuse(error, NEXUS_E_NO_MEMORY,
+                  "cpu: the system gives no more threads");
+  }
+  *device = made.release();
+  return NEXUS_OK;
+}
+
+std::int32_t open(const nexus_host* host, const nexus_open* options,
+                  nexus_device** device, nexus_error* error) {
+  try {
+    return open_device(host, options, device, error);
+  } catch (const std::bad_alloc&) {
+    return refuse(error, NEXUS_E_NO_MEMORY, "cpu: out of memory");
+  }
+}
+
+void close(nexus_device* device) {
+  delete device;
+}
+
+std::int32_t submit(nexus_device* device, std::uint32_t lane,
+                    const nexus_job* job, nexus_done done, void* user) {
+  if (device == nullptr || done == nullptr) return NEXUS_E_ARGUMENT;
+  const std::int32_t fit = nexus::cpu::check_job(job);
+  return fit == NEXUS_OK ? device->pool->submit(lane, job, done, user) : fit;
+}
+
+void cancel(nexus_device* device, std::uint64_t job_id) {
+  device->pool->cancel(job_id);
+}
+
+constexpr nexus_backend make_backend() {
+  nexus_backend backend{};
+  backend.size = sizeof backend;
+  backend.probe = probe;
+  backend.caps = caps;
+  backend.open = open;
+  backend.close = close;
+  backend.submit = submit;
+  backend.cancel = cancel;
+  return backend;
+}
+constexpr nexus_backend backend = make_backend();
+
+#ifndef NEXUS_PLUGIN_VERSION
+#define NEXUS_PLUGIN_VERSION "0.0.0"
+#endif
+
+constexpr nexus_plugin plugin = {
+    sizeof(nexus_plugin), NEXUS_ABI_MAJOR, NEXUS_ABI_MINOR, 0, "cpu",
+    NEXUS_PLUGIN_VERSION, &backend,        nullptr};
+
+}  // namespace
+
+extern "C" const nexus_plugin* nexus_plugin_entry(const nexus_host*) {
+  return &plugin;
+}

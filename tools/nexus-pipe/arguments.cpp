@@ -1,0 +1,214 @@
+#include "arguments.hpp"
+
+#include <array>
+
+#include "help.hpp"
+#include "options.hpp"
+#include "words.hpp"
+
+namespace nexus::tool {
+namespace {
+
+using argument_list = std::span<const char* const>;
+
+// Takes the arguments in, then lets `finish(word_reader&)` fill `into`.
+template <class Arguments, class Finish>
+result<command> parsed(option_set& options, argument_list arguments,
+                       Arguments& into, Finish finish) {
+  std::optional<std::string> help;
+  if (status s = options.parse(arguments, help); !s.ok()) return s;
+  if (help) return command(text_request{*std::move(help)});
+  word_reader reader;
+  finish(reader);
+  if (!reader.ok()) return reader.failure();
+  return command(std::move(into));
+}
+
+result<command> parse_keygen(const command_help& help, argument_list given) {
+  option_set options(help);
+  keygen_arguments into;
+  options.value("-o,--output", into.output, "FILE",
+                "Write to a new FILE; - is standard output");
+  options.flag("-y,--public", into.convert,
+               "Print the public keys of an identity file");
+  options.value("IN", into.input, "",
+                "With -y: the identity file; - is standard input");
+  return parsed(options, given, into, [&](word_reader& reader) {
+    if (into.input && !into.convert) {
+      reader.fail("keygen reads an input with -y alone",
+                  "see nexus-pipe keygen --help");
+    }
+    reader.file_name(into.input);
+    reader.file_name(into.output);
+  });
+}
+
+void check_key_kinds(const encrypt_arguments& from, word_reader& reader) {
+  const bool keys = !from.recipients.empty() || !from.recipient_files.empty() ||
+                    !from.identity_files.empty();
+  if (keys && from.passphrase) {
+    reader.fail("a passphrase and keys (-r, -R, -i) exclude each other",
+                "encrypt either with a passphrase or to keys");
+  }
+}
+
+result<command> parse_encrypt(const command_help& help, argument_list given) {
+  option_set options(help);
+  encrypt_arguments into;
+  stream_words stream;
+  passphrase_words secret;
+  options.group("Keys");
+  options.list("-r,--recipient", into.recipients, "RECIPIENT",
+               "Encrypt to this public key, age1... (repeatable)");
+  options.list("-R,--recipients-file", into.recipient_files, "FILE",
+               "Encrypt to the public keys in FILE (repeatable)");
+  options.list("-i,--identity", into.identity_files, "FILE",
+               "Encrypt to the owner of this secret key (repeatable)");
+  options.flag("-p,--passphrase", into.passphrase,
+               "Encrypt with a passphrase, which is asked for");
+  add_passphrase(options, secret);
+  options.group("Input and output");
+  options.flag("-a,--armor", into.armor, "Write PEM text instead of binary");
+  add_stream(options, stream);
+  return parsed(options, given, into, [&](word_reader& reader) {
+    into.stream = read_stream(stream, reader);
+    into.secret = read_passphrase(secret, reader);
+    into.passphrase = into.passphrase || into.secret.given();
+    check_key_kinds(into, reader);
+    check_standard_input(into.stream.input, into.secret,
+                         {&into.recipient_files, &into.identity_files}, reader);
+  });
+}
+
+result<command> parse_decrypt(const command_help& help, argument_list given) {
+  option_set options(help);
+  decrypt_arguments into;
+  stream_words stream;
+  passphrase_words secret;
+  options.group("Keys");
+  options.list("-i,--identity", into.identity_files, "FILE",
+               "Use the secret keys in FILE (repeatable)");
+  add_passphrase(options, secret);
+  add_stream(options, stream);
+  return parsed(options, given, into, [&](word_reader& reader) {
+    into.stream = read_stream(stream, reader);
+    into.secret = read_passphrase(secret, reader);
+    check_standard_input(into.stream.input, into.secret, {&into.identity_files},
+                         reader);
+  });
+}
+
+void read_settings(const std::vector<std::string>& from,
+                   operation_arguments& into, word_reader& reader) {
+  for (const std::string& setting : from) {
+    const auto equals = setting.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      reader.fail("--set: \"" + setting + "\" is not KEY=VALUE");
+      return;
+    }
+    into.settings.emplace_back(setting.substr(0, equals),
+                               setting.substr(equals + 1));
+  }
+}
+
+result<command> parse_run(const command_help& help, argument_list given) {
+  option_set options(help);
+  operation_arguments into;
+  stream_words stream;
+  word name;
+  std::vector<std::string> settings;
+  options.group("Operation");
+  options.value("OPERATION", name, "", "Its name, as the plugin calls it");
+  options.list("--set", settings, "KEY=VALUE",
+               "An option of the operation (repeatable)");
+  add_stream(options, stream);
+  return parsed(options, given, into, [&](word_reader& reader) {
+    into.name = name.value_or("");
+    if (into.name.empty()) {
+      reader.fail("the name of an operation is missing",
+                  "nexus-pipe plugins lists them");
+    }
+    read_settings(settings, into, reader);
+    into.stream = read_stream(stream, reader);
+  });
+}
+
+result<command> parse_inspect(const command_help& help, argument_list given) {
+  option_set options(help);
+  inspect_arguments into;
+  word input;
+  options.flag("--json", into.json, "Print one JSON object");
+  options.value("IN", input, "", "The input; - or none: standard input");
+  return parsed(options, given, into, [&](word_reader& reader) {
+    reader.file_name(input);
+    into.input = input.value_or("-");
+  });
+}
+
+result<command> parse_devices(const command_help& help, argument_list given) {
+  option_set options(help);
+  devices_arguments into;
+  engine_words engine;
+  options.flag("--json", into.json, "Print one JSON object");
+  add_resources(options, engine);
+  return parsed(options, given, into, [&](word_reader& reader) {
+    into.engine = read_engine(engine, reader);
+  });
+}
+
+result<command> parse_plugins(const command_help& help, argument_list given) {
+  option_set options(help);
+  plugins_arguments into;
+  engine_words engine;
+  options.flag("--why", into.why, "Also those that were not loaded, and why");
+  options.flag("--json", into.json, "Print one JSON object");
+  add_plugin_directories(options, engine);
+  return parsed(options, given, into, [&](word_reader& reader) {
+    into.engine = read_engine(engine, reader);
+  });
+}
+
+result<command> parse_command(std::string_view name, argument_list given) {
+  struct entry {
+    std::string_view name;
+    result<command> (*parse)(const command_help&, argument_list);
+  };
+  constexpr std::array<entry, 7> parsers{{{"keygen", parse_keygen},
+                                          {"encrypt", parse_encrypt},
+                                          {"decrypt", parse_decrypt},
+                                          {"inspect", parse_inspect},
+                                          {"devices", parse_devices},
+                                          {"plugins", parse_plugins},
+                                          {"run", parse_run}}};
+  const command_help* help = find_command(name);
+  for (const entry& known : parsers) {
+    if (known.name == name && help != nullptr) return known.parse(*help, given);
+  }
+  return usage_error("unknown command \"" + std::string(name) + "\"");
+}
+
+}  // namespace
+
+// Only the options of the command that was named are built: it keeps the start
+// cheap, and lets a file be called like a command.
+result<command> parse_arguments(argument_list arguments) {
+  if (arguments.empty()) return usage_error("a command is missing");
+  const std::string_view name = arguments.front();
+  const argument_list rest = arguments.subspan(1);
+  if (name == "--help" || name == "-h" || (name == "help" && rest.empty())) {
+    return command(text_request{overview()});
+  }
+  if (name == "help") {
+    constexpr std::array<const char*, 1> ask{"--help"};
+    return parse_command(rest.front(), ask);
+  }
+  if (name == "--version") {
+    return command(text_request{std::string("nexus-pipe ") + version() + "\n"});
+  }
+  if (name.starts_with('-')) {
+    return usage_error("a command is missing ahead of " + std::string(name));
+  }
+  return parse_command(name, rest);
+}
+
+}  // namespace nexus::tool

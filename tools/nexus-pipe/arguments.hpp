@@ -1,0 +1,99 @@
+// The command line as plain structs. Pure: reads the environment's working
+// directory at most, prints nothing, keeps nothing.
+#pragma once
+
+#include <nexus/engine.hpp>
+#include <nexus/status.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace nexus::tool {
+
+enum class progress_mode { automatic, always, never };
+
+// Common to the commands that turn one stream into another.
+struct stream_arguments {
+  engine_options engine;
+  progress_mode progress = progress_mode::automatic;
+  bool quiet = false;
+  bool verbose = false;
+  bool sync = true;
+  std::string telemetry_file;         // "-": standard error; empty: none
+  std::string input = "-";            // "-": standard input
+  std::optional<std::string> output;  // "-": standard output, terminal or not
+};
+
+// A passphrase that is not asked for. At most one of the two.
+struct passphrase_source {
+  std::string file;  // "-": standard input
+  std::optional<int> descriptor;
+
+  [[nodiscard]] bool given() const noexcept {
+    return !file.empty() || descriptor.has_value();
+  }
+};
+
+struct encrypt_arguments {
+  stream_arguments stream;
+  std::vector<std::string> recipients;
+  std::vector<std::string> recipient_files;
+  std::vector<std::string> identity_files;
+  bool passphrase = false;  // also set by a passphrase source
+  passphrase_source secret;
+  bool armor = false;
+};
+
+struct decrypt_arguments {
+  stream_arguments stream;
+  std::vector<std::string> identity_files;
+  passphrase_source secret;
+};
+
+struct operation_arguments {
+  stream_arguments stream;
+  std::string name;
+  std::vector<std::pair<std::string, std::string>> settings;
+};
+
+struct keygen_arguments {
+  std::optional<std::string> output;
+  bool convert = false;
+  std::optional<std::string> input;  // with convert alone
+};
+
+struct inspect_arguments {
+  bool json = false;
+  std::string input = "-";
+};
+
+struct devices_arguments {
+  bool json = false;
+  engine_options engine;
+};
+
+struct plugins_arguments {
+  bool json = false;
+  bool why = false;
+  engine_options engine;
+};
+
+// --help or --version: the text for standard output.
+struct text_request {
+  std::string text;
+};
+
+using command =
+    std::variant<text_request, keygen_arguments, encrypt_arguments,
+                 decrypt_arguments, inspect_arguments, devices_arguments,
+                 plugins_arguments, operation_arguments>;
+
+// arguments: without the program's name. invalid_argument with a hint for
+// anything that does not fit, including standard input asked for twice.
+[[nodiscard]] result<command> parse_arguments(
+    std::span<const char* const> arguments);
+
+}  // namespace nexus::tool

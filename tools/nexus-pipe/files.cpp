@@ -1,0 +1,104 @@
+#include "files.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace nexus::tool {
+namespace {
+
+int write_whole(int fd, std::string_view text) noexcept {
+  while (!text.empty()) {
+    const ssize_t written = ::write(fd, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return ::fsync(fd) == 0 || errno == EINVAL ? 0 : errno;
+}
+
+}  // namespace
+
+std::string display_name(const std::string& path) {
+  return path == "-" ? "standard input" : path;
+}
+
+status system_failure(const char* action, const std::string& name, int error) {
+  return {error == EPIPE ? status_code::broken_pipe : status_code::io_error,
+          std::string("cannot ") + action + " " + name + ": " + strerror(error),
+          {},
+          error};
+}
+
+void occupy_standard_descriptors() noexcept {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+    // The lowest free number is this one. The wrong direction, on purpose.
+    const int mode = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+    [[maybe_unused]] const int opened = ::open("/dev/null", mode);
+  }
+}
+
+input_file::input_file(int fd, bool owned, std::string name) noexcept
+    : fd_(fd), owned_(owned), name_(std::move(name)) {}
+
+input_file::input_file(input_file&& other) noexcept
+    : fd_(other.fd_),
+      owned_(std::exchange(other.owned_, false)),
+      name_(std::move(other.name_)) {}
+
+input_file::~input_file() {
+  if (owned_) ::close(fd_);
+}
+
+result<input_file> input_file::open(const std::string& path) {
+  if (path == "-") return borrow(STDIN_FILENO);
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return system_failure("read", path, errno);
+  return input_file(fd, true, path);
+}
+
+input_file input_file::borrow(int fd) {
+  return {fd, false,
+          fd == STDIN_FILENO ? "standard input"
+                             : "descriptor " + std::to_string(fd)};
+}
+
+result<std::size_t> input_file::read(std::span<std::byte> into) {
+  while (true) {
+    const ssize_t got = ::read(fd_, into.data(), into.size());
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno != EINTR) return system_failure("read", name_, errno);
+  }
+}
+
+status write_new_file(const std::string& path, std::string_view text,
+                      unsigned mode) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                        static_cast<mode_t>(mode));
+  if (fd < 0) return system_failure("make", path, errno);
+  int failure = write_whole(fd, text);
+  if (::close(fd) != 0 && failure == 0) failure = errno;
+  if (failure == 0) return {};
+  ::unlink(path.c_str());
+  return system_failure("write", path, failure);
+}
+
+status make_private_directories(const std::string& path) {
+  for (auto slash = path.find('/', 1); slash != std::string::npos;
+       slash = path.find('/', slash + 1)) {
+    const std::string directory = path.substr(0, slash);
+    if (::mkdir(directory.c_str(), 0700) == 0 || errno == EEXIST) continue;
+    // Where a parent refuses but the directory is there, go on.
+    const int failure = errno;
+    if (::access(directory.c_str(), F_OK) == 0) continue;
+    return system_failure("make", directory, failure);
+  }
+  return {};
+}
+
+}  // namespace nexus::tool

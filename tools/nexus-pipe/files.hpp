@@ -1,0 +1,53 @@
+// Small files, read to the end or written whole: what a run's streams are not.
+#pragma once
+
+#include <cstddef>
+#include <nexus/status.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace nexus::tool {
+
+// "standard input" for "-", else the path.
+[[nodiscard]] std::string display_name(const std::string& path);
+
+// io_error (broken_pipe for EPIPE) as "cannot read NAME: No such file or
+// directory", with action "read".
+[[nodiscard]] status system_failure(const char* action, const std::string& name,
+                                    int error);
+
+// Descriptors 0, 1 and 2 that the parent closed are opened so that using them
+// fails: otherwise an output file would take the number, and with it messages.
+void occupy_standard_descriptors() noexcept;
+
+class input_file {
+ public:
+  // "-" borrows standard input.
+  [[nodiscard]] static result<input_file> open(const std::string& path);
+  [[nodiscard]] static input_file borrow(int fd);
+
+  ~input_file();
+  input_file(input_file&& other) noexcept;
+  input_file& operator=(input_file&&) = delete;
+
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  // Fills part of the buffer; 0 is the end.
+  [[nodiscard]] result<std::size_t> read(std::span<std::byte> into);
+
+ private:
+  input_file(int fd, bool owned, std::string name) noexcept;
+  int fd_;
+  bool owned_;
+  std::string name_;
+};
+
+// Makes a file that was not there: never overwrites, and leaves nothing behind
+// on failure. mode: before the umask.
+[[nodiscard]] status write_new_file(const std::string& path,
+                                    std::string_view text, unsigned mode);
+
+// The directories above the path, those that are missing as 0700.
+[[nodiscard]] status make_private_directories(const std::string& path);
+
+}  // namespace nexus::tool

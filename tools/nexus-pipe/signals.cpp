@@ -1,0 +1,51 @@
+#include "signals.hpp"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace nexus::tool {
+
+void ignore_write_signals() noexcept {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+}
+
+signal_watch::signal_watch(std::function<void()> before_exit)
+    : before_exit_(std::move(before_exit)) {
+  sigemptyset(&set_);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction now{};
+    ::sigaction(number, nullptr, &now);
+    if (now.sa_handler == SIG_IGN) continue;
+    sigaddset(&set_, number);
+    any_signal_ = number;
+  }
+  if (any_signal_ == 0) return;
+  ::pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+  thread_ = std::thread([this] { watch(); });
+}
+
+signal_watch::~signal_watch() {
+  if (!thread_.joinable()) return;
+  closing_ = true;
+  ::pthread_kill(thread_.native_handle(), any_signal_);
+  thread_.join();
+}
+
+void signal_watch::watch() {
+  while (true) {
+    int number = 0;
+    if (::sigwait(&set_, &number) != 0) return;
+    if (closing_) return;
+    if (caught_ != 0) {
+      before_exit_();
+      ::_exit(128 + number);
+    }
+    caught_ = number;
+    stop_.request_stop();
+  }
+}
+
+}  // namespace nexus::tool

@@ -1,0 +1,239 @@
+#include "terminal.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+
+namespace nexus::tool {
+namespace {
+
+constexpr std::string_view erase_line = "\r\x1b[K";
+
+// 0, or the errno of what stopped it.
+int write_all(int fd, std::string_view text) noexcept {
+  while (!text.empty()) {
+    const ssize_t written = ::write(fd, text.data(), text.size());
+    if (written >= 0) {
+      text.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno == EAGAIN) {  // a descriptor that others made so
+      pollfd ready{fd, POLLOUT, 0};
+      ::poll(&ready, 1, -1);
+    } else if (errno != EINTR) {
+      return errno;
+    }
+  }
+  return 0;
+}
+
+// File names and headers may hold anything, escape sequences included.
+void make_printable(std::string& text) noexcept {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+}
+
+class descriptor {
+ public:
+  explicit descriptor(int fd) noexcept : fd_(fd) {}
+  ~descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  descriptor(const descriptor&) = delete;
+  descriptor& operator=(const descriptor&) = delete;
+  [[nodiscard]] int get() const noexcept { return fd_; }
+
+ private:
+  int fd_;
+};
+
+int open_controlling_terminal() noexcept {
+  return ::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+}
+
+status no_terminal(const char* purpose) {
+  return {status_code::io_error, std::string("no terminal to ") + purpose,
+          "use --passphrase-file or --passphrase-fd"};
+}
+
+bool knows_escapes() noexcept {
+  const char* kind = std::getenv("TERM");
+  return kind != nullptr && std::string_view(kind) != "dumb";
+}
+
+// One line from a terminal, until wake becomes readable.
+result<secret_string> read_line(int fd, int wake) {
+  secret_string line;
+  std::array<char, 256> part;
+  while (true) {
+    std::array<pollfd, 2> ready{{{fd, POLLIN, 0}, {wake, POLLIN, 0}}};
+    if (::poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR) break;
+    if (ready[1].revents != 0) return status(status_code::cancelled, "stopped");
+    if (ready[0].revents == 0) continue;
+    const ssize_t got = ::read(fd, part.data(), part.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    std::string_view text(part.data(), static_cast<std::size_t>(got));
+    const auto end = text.find('\n');
+    line.append(text.substr(0, end));
+    wipe(part.data(), part.size());
+    if (end != std::string_view::npos) return line;
+  }
+  return status(status_code::io_error, "no passphrase was given");
+}
+
+}  // namespace
+
+// Echo off, and nothing else drawn, while it lives.
+class terminal::prompt_guard {
+ public:
+  prompt_guard(terminal& owner, int fd) : owner_(owner) {
+    owner_.clear_progress();
+    const std::lock_guard lock(owner_.mutex_);
+    owner_.asking_ = true;
+    if (::tcgetattr(fd, &owner_.saved_) != 0) return;
+    termios silent = owner_.saved_;
+    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO | ECHONL);
+    silent.c_lflag |= ICANON | ISIG;
+    owner_.silenced_ = fd;
+    ::tcsetattr(fd, TCSADRAIN, &silent);
+  }
+  ~prompt_guard() {
+    owner_.restore_echo();
+    const std::lock_guard lock(owner_.mutex_);
+    owner_.asking_ = false;
+  }
+  prompt_guard(const prompt_guard&) = delete;
+  prompt_guard& operator=(const prompt_guard&) = delete;
+
+ private:
+  terminal& owner_;
+};
+
+void terminal::configure(bool quiet, bool verbose) noexcept {
+  quiet_ = quiet;
+  verbose_ = verbose;
+}
+
+void terminal::error(const status& failure) {
+  print("error", failure.message().empty() ? name_of(failure.code())
+                                           : failure.message());
+  if (!failure.hint().empty()) print("hint", failure.hint());
+  if (failure.kind() == error_kind::internal) {
+    print("hint", "this is a defect of nexus-pipe: please report it");
+  }
+}
+
+void terminal::warning(std::string_view text) {
+  if (!quiet_) print("warning", text);
+}
+
+void terminal::note(std::string_view text) {
+  if (verbose_) print("note", text);
+}
+
+void terminal::plain(std::string_view text) {
+  print_line(std::string(text));
+}
+
+void terminal::print(std::string_view kind, std::string_view text) {
+  std::string line = "nexus-pipe: ";
+  line.append(kind).append(": ").append(text);
+  print_line(std::move(line));
+}
+
+void terminal::print_line(std::string line) {
+  make_printable(line);
+  line += '\n';
+  const std::lock_guard lock(mutex_);
+  if (progress_shown_) line.insert(0, erase_line);
+  progress_shown_ = false;
+  write_all(STDERR_FILENO, line);
+}
+
+void terminal::show_progress(std::string_view line) {
+  const std::lock_guard lock(mutex_);
+  if (asking_) return;
+  std::string drawn(erase_line);
+  write_all(STDERR_FILENO, drawn.append(line));
+  progress_shown_ = true;
+}
+
+void terminal::clear_progress() {
+  const std::lock_guard lock(mutex_);
+  if (progress_shown_) write_all(STDERR_FILENO, erase_line);
+  progress_shown_ = false;
+}
+
+result<secret_string> terminal::ask_secret(std::string_view prompt,
+                                           std::stop_token stop) {
+  const descriptor opened(open_controlling_terminal());
+  const bool fallback = opened.get() < 0;
+  if (fallback && ::isatty(STDIN_FILENO) == 0) {
+    return no_terminal("ask for the passphrase on");
+  }
+  const int in = fallback ? STDIN_FILENO : opened.get();
+  const int out = fallback ? STDERR_FILENO : opened.get();
+
+  const descriptor wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  const std::stop_callback on_stop(std::move(stop), [&wake] {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto n = ::write(wake.get(), &one, sizeof one);
+  });
+  const prompt_guard guard(*this, in);
+  std::string question(prompt);
+  make_printable(question);
+  write_all(out, question);
+  result<secret_string> answer = read_line(in, wake.get());
+  write_all(out, knows_escapes() ? erase_line : "\n");
+  if (answer) asked_ = true;
+  return answer;
+}
+
+status terminal::tell(std::string_view text) {
+  const descriptor opened(open_controlling_terminal());
+  int out = opened.get();
+  if (out < 0 && ::isatty(STDERR_FILENO) != 0) out = STDERR_FILENO;
+  if (out < 0) return no_terminal("show the passphrase on");
+  clear_progress();
+  secret_string line(text);
+  line.push_back('\n');
+  const int failure = write_all(out, line.view());
+  if (failure == 0) return {};
+  return {status_code::io_error,
+          std::string("cannot write to the terminal: ") + strerror(failure),
+          {},
+          failure};
+}
+
+void terminal::restore_echo() noexcept {
+  const int fd = silenced_.exchange(-1);
+  if (fd >= 0) ::tcsetattr(fd, TCSADRAIN, &saved_);
+}
+
+status print_output(std::string_view text) {
+  const int failure = write_all(STDOUT_FILENO, text);
+  if (failure == 0) return {};
+  return {failure == EPIPE ? status_code::broken_pipe : status_code::io_error,
+          std::string("cannot write to standard output: ") + strerror(failure),
+          {},
+          failure};
+}
+
+unsigned terminal_columns() noexcept {
+  winsize size{};
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
+    return 80;
+  }
+  return size.ws_col;
+}
+
+}  // namespace nexus::tool

@@ -1,0 +1,74 @@
+// The one place that prints messages and talks to the person at the terminal.
+#pragma once
+
+#include <termios.h>
+
+#include <atomic>
+#include <mutex>
+#include <nexus/secret.hpp>
+#include <nexus/status.hpp>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+namespace nexus::tool {
+
+// Messages go to standard error, one line each, as "nexus-pipe: error: ...".
+// Control characters in them are shown as '?'. Thread-safe.
+class terminal {
+ public:
+  terminal() = default;
+  terminal(const terminal&) = delete;
+  terminal& operator=(const terminal&) = delete;
+
+  // quiet drops warnings, verbose lets notes through. Before there are other
+  // threads.
+  void configure(bool quiet, bool verbose) noexcept;
+
+  // The message and the hint; for internal errors a request to report it.
+  void error(const status& failure);
+  void warning(std::string_view text);
+  void note(std::string_view text);
+  // A line as it is, without the prefix.
+  void plain(std::string_view text);
+
+  // A line at the bottom that is rewritten in place. Other messages clear it;
+  // none is drawn while something is being asked.
+  void show_progress(std::string_view line);
+  void clear_progress();
+
+  // Asks with the echo off, on the controlling terminal or else on standard
+  // input where that is one, and erases the prompt. cancelled: stop was
+  // requested. io_error: there is no terminal, or its input ended.
+  [[nodiscard]] result<secret_string> ask_secret(std::string_view prompt,
+                                                 std::stop_token stop);
+  // Whether something was asked and answered.
+  [[nodiscard]] bool asked() const noexcept { return asked_; }
+  // To the person alone: never into a log. io_error: there is no terminal.
+  status tell(std::string_view text);
+  // Turns the echo back on where a prompt is open. For a process about to end.
+  void restore_echo() noexcept;
+
+ private:
+  class prompt_guard;
+  void print(std::string_view kind, std::string_view text);
+  void print_line(std::string line);
+
+  std::mutex mutex_;
+  bool quiet_ = false;
+  bool verbose_ = false;
+  bool progress_shown_ = false;
+  bool asking_ = false;
+  std::atomic<bool> asked_{false};
+  // Settings to restore, meant for the descriptor; -1: none.
+  termios saved_{};
+  std::atomic<int> silenced_{-1};
+};
+
+// All of it, to standard output. broken_pipe where nobody reads it any more.
+status print_output(std::string_view text);
+
+// Columns of the terminal on standard error; 80 where it does not say.
+[[nodiscard]] unsigned terminal_columns() noexcept;
+
+}  // namespace nexus::tool
