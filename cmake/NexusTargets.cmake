@@ -55,6 +55,8 @@ function(nexus_add_plugin name)
   set(target nexus_plugin_${name})
   add_library(${target} MODULE ${arg_SOURCES})
   target_link_libraries(${target} PRIVATE nexus_flags nexus::plugin_abi ${arg_LIBS})
+  target_compile_definitions(${target} PRIVATE
+    NEXUS_PLUGIN_VERSION="${PROJECT_VERSION}")
   target_link_options(${target} PRIVATE
     -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/plugin.map)
   set_target_properties(${target} PROPERTIES

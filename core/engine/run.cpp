@@ -150,6 +150,7 @@ task<status> run::find_devices() {
     const auto id = core_.scheduler.operation_id(stage.job);
     operation_ids_.push_back(id);
     if (!core_.scheduler.supported(id)) co_await core_.open_devices(true);
+    core_.scheduler.set_window(id, core_.window_for(layout_.working_set));
     if (core_.scheduler.supported(id)) continue;
     const auto& backend = core_.options.backend;
     co_return status(

@@ -61,6 +61,7 @@ class run : public std::enable_shared_from_this<run> {
   [[nodiscard]] std::size_t whole_part(std::size_t filled) const;
   void dispatch(segment_ptr ready);
   [[nodiscard]] bool reading() const noexcept;
+  [[nodiscard]] bool far_ahead() const;
 
   // Computing.
   task<void> process(segment_ptr mine);
@@ -73,6 +74,7 @@ class run : public std::enable_shared_from_this<run> {
                double started, const device_result& result);
   bool note_failure(segment& mine, const placement& where,
                     const device_result& result);
+  [[nodiscard]] bool convicted(const segment& mine) const;
   bool make_job(segment& mine, std::uint32_t stage);
   task<bool> check(segment& mine, std::uint32_t stage);
   bool connect(segment& mine, std::uint32_t stage);
@@ -103,6 +105,7 @@ class run : public std::enable_shared_from_this<run> {
   bytes prologue_output_;
   bytes unread_;  // read during the prologue, not taken; sequential only
   bool source_ended_ = false;
+  bool grown_ = false;  // a stream of unknown size is now worth a GPU
 
   operation_plan plan_;
   segment_layout layout_;
@@ -119,6 +122,7 @@ class run : public std::enable_shared_from_this<run> {
   std::vector<bytes> carry_;                          // by stage
   std::vector<std::uint64_t> offset_;                 // by stage: next input
   std::map<std::uint64_t, segment_ptr> finished_;
+  std::uint64_t next_write_ = 0;
   wait_list delivered_;
 
   bool reading_stopped_ = false;

@@ -32,6 +32,11 @@ job_end end_of(const device_result& result, bool stopped) {
 task<void> run::process(segment_ptr mine) {
   if (reader_->positional() && !reader_->memory())
     co_await read_own_bytes(*mine);
+  // What a failed read cut short has no end to stand for.
+  if (mine->broken) {
+    const std::size_t granule = plan_.stages.front().granule;
+    mine->data = mine->data.first(mine->data.size() / granule * granule);
+  }
   for (std::uint32_t stage = 0; stage < plan_.stages.size(); ++stage) {
     const bool go_on = co_await run_stage(*mine, stage);
     if (!go_on) co_return;
@@ -139,12 +144,20 @@ task<bool> run::run_job(segment& mine, std::uint32_t stage) {
     stalls_.compute += now_seconds() - started;
     account(*where, stage, job.input_bytes, started, mine.result);
     if (failure_) co_return false;
-    if (mine.result.status == NEXUS_OK || mine.result.status == NEXUS_E_DATA) {
-      if (mine.result.output_bytes <= job.output_capacity) co_return true;
+    if (mine.result.output_bytes > job.output_capacity)
       mine.result.message = "it claims more output than there is room for";
-    }
+    else if (mine.result.status == NEXUS_OK || convicted(mine))
+      co_return true;
     if (!note_failure(mine, *where, mine.result)) co_return false;
   }
+}
+
+// Whether the data is at fault. The word of a GPU alone does not do: memory
+// that went wrong there looks the same.
+bool run::convicted(const segment& mine) const {
+  if (mine.result.status != NEXUS_E_DATA) return false;
+  return !core_.devices[mine.device]->gpu() || mine.failures > 0 ||
+         core_.devices.size() == 1;
 }
 
 task<std::optional<placement>> run::next_lane(const segment& mine,
@@ -154,9 +167,9 @@ task<std::optional<placement>> run::next_lane(const segment& mine,
   request.operation = operation_ids_[stage];
   request.bytes = mine.data.size();
   request.tried = mine.tried;
-  if (reader_->size() && *reader_->size() >= prologue_bytes_ + input_bytes_)
-    request.bytes_to_come =
-        *reader_->size() - prologue_bytes_ - input_bytes_;
+  if (reader_->size())
+    request.bytes_to_come = *reader_->size() - std::min(*reader_->size(),
+                                                        mine.source_end);
   for (;;) {
     if (failure_) co_return std::nullopt;
     const auto where = core_.scheduler.place(request, now_seconds());

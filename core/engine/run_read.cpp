@@ -1,5 +1,6 @@
 // The reading half of a run: bytes to segments.
 #include <algorithm>
+#include <utility>
 
 #include "engine/run_segment.hpp"
 
@@ -8,20 +9,30 @@ namespace {
 
 constexpr std::uint32_t least_ahead = 2;
 constexpr std::uint32_t most_ahead = 8;
+// Results that may wait for the sink alone before reading pauses.
+constexpr std::size_t write_backlog = 4;
 
 }  // namespace
 
 bool run::reading() const noexcept { return !reading_stopped_; }
 
-// Waits for a slot of the window. Reading far ahead of the devices would only
-// push what was read out of the caches again.
-task<run::segment_ptr> run::next_slot() {
-  const stall_timer timer(stalls_.window);
+// Reading far ahead of the devices, or of a slow sink, would only push what
+// was read out of the caches again. A straggler is another matter: while an
+// earlier segment is missing, the window may fill.
+bool run::far_ahead() const {
   const std::uint32_t ahead =
       std::clamp(core_.scheduler.total_depth() / 2, least_ahead, most_ahead);
+  const bool sink_is_slow = finished_.size() >= write_backlog &&
+                            finished_.begin()->first == next_write_;
+  return ahead_ >= ahead || sink_is_slow;
+}
+
+// Waits for a slot of the window.
+task<run::segment_ptr> run::next_slot() {
+  const stall_timer timer(stalls_.window);
   for (;;) {
     if (!reading()) co_return nullptr;
-    if (ahead_ >= ahead || slots_ >= core_.window_for(layout_.working_set)) {
+    if (far_ahead() || slots_ >= core_.window_for(layout_.working_set)) {
       co_await slot_freed_.wait();
     } else if (!core_.try_reserve(layout_.working_set)) {
       co_await core_.budget_changed.wait();
@@ -72,6 +83,7 @@ task<void> run::read_positional() {
       mine->data = {mine->input.data(), static_cast<std::size_t>(length)};
     }
     position += length;
+    mine->source_end = prologue_bytes_ + position;
     dispatch(std::move(mine));
   }
 }
@@ -109,9 +121,13 @@ task<void> run::read_sequential() {
     surplus.insert(surplus.begin(), rest.begin(), rest.end());
     mine->data = {mine->input.data(), length};
     position += length;
+    mine->source_end = prologue_bytes_ + position;
     const bool more = !mine->last && !mine->broken;
     dispatch(std::move(mine));
     if (!more) co_return;
+    if (core_.wants_all_devices(prologue_bytes_ + input_bytes_) &&
+        !std::exchange(grown_, true))
+      spawn(core_.open_devices(true));
   }
 }
 

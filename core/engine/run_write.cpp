@@ -11,6 +11,7 @@ void run::deliver(segment_ptr mine) {
 
 task<void> run::write_in_order() {
   for (std::uint64_t index = 0;; ++index) {
+    next_write_ = index;
     while (!finished_.contains(index)) {
       if (failure_) co_return;
       co_await delivered_.wait();

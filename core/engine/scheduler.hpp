@@ -97,14 +97,14 @@ class scheduler {
   [[nodiscard]] std::uint32_t total_depth() const;
 
  private:
-  struct job {
+  struct queued_job {
     std::uint32_t operation = 0;
     std::uint64_t bytes = 0;
     schedule_time placed = 0;
     bool probe = false;
   };
 
-  struct lane {
+  struct lane_entry {
     std::uint32_t queued = 0;
     schedule_time last_end = 0;
   };
@@ -118,24 +118,24 @@ class scheduler {
     device_health health;  // of faults that only this operation may have
   };
 
-  struct device {
+  struct device_entry {
     scheduler_device spec;
     std::uint32_t queued = 0;
-    std::vector<lane> lanes;
-    std::vector<job> jobs;  // lane_depth places per lane, oldest first
+    std::vector<lane_entry> lanes;
+    std::vector<queued_job> jobs;  // lane_depth places per lane, oldest first
     std::vector<skill> skills;
     device_health health;
 
     [[nodiscard]] bool usable() const { return spec.lanes > 0; }
-    [[nodiscard]] const job* queue(std::uint32_t lane) const {
+    [[nodiscard]] const queued_job* queue(std::uint32_t lane) const {
       return jobs.data() + std::size_t{lane} * spec.lane_depth;
     }
-    [[nodiscard]] job* queue(std::uint32_t lane) {
+    [[nodiscard]] queued_job* queue(std::uint32_t lane) {
       return jobs.data() + std::size_t{lane} * spec.lane_depth;
     }
   };
 
-  struct operation {
+  struct operation_entry {
     std::string name;
     std::uint32_t window = 0;
     double mean_bytes = 0;
@@ -165,11 +165,15 @@ class scheduler {
     double rate_of_all = 0;
   };
 
-  [[nodiscard]] rank rank_of(const device& d, const schedule_request& r) const;
-  [[nodiscard]] bool active(const device& d, std::uint32_t operation) const;
-  [[nodiscard]] bool probing(const device& d, std::uint32_t operation) const;
-  [[nodiscard]] static schedule_time until(const device& d, std::uint32_t op);
-  [[nodiscard]] static schedule_time retry_at(const device& d,
+  [[nodiscard]] rank rank_of(const device_entry& d,
+                             const schedule_request& r) const;
+  [[nodiscard]] bool active(const device_entry& d,
+                            std::uint32_t operation) const;
+  [[nodiscard]] bool probing(const device_entry& d,
+                             std::uint32_t operation) const;
+  [[nodiscard]] static schedule_time until(const device_entry& d,
+                                           std::uint32_t op);
+  [[nodiscard]] static schedule_time retry_at(const device_entry& d,
                                               std::uint32_t op);
   [[nodiscard]] bool last_usable(std::uint32_t device,
                                  std::uint32_t operation) const;
@@ -184,9 +188,11 @@ class scheduler {
       std::uint32_t device) const;
   placement enter(const placement& where, const schedule_request& request,
                   schedule_time now, bool probe);
-  job leave(const placement& where, std::uint32_t operation,
-            std::uint64_t bytes, schedule_time started, schedule_time now);
-  void learn(device& d, const job& j, schedule_time began, schedule_time now);
+  queued_job leave(const placement& where, std::uint32_t operation,
+                   std::uint64_t bytes, schedule_time started,
+                   schedule_time now);
+  void learn(device_entry& d, const queued_job& j, schedule_time began,
+             schedule_time now);
 
   [[nodiscard]] std::optional<placement> by_threshold(
       const schedule_request& request) const;
@@ -200,9 +206,9 @@ class scheduler {
       const schedule_request& request, const survey& seen, schedule_time now);
   [[nodiscard]] survey look(const schedule_request& request,
                             schedule_time now) const;
-  [[nodiscard]] double expected(const device& d, std::uint32_t operation,
+  [[nodiscard]] double expected(const device_entry& d, std::uint32_t operation,
                                 std::uint64_t bytes) const;
-  [[nodiscard]] double backlog(const device& d, std::uint32_t lane,
+  [[nodiscard]] double backlog(const device_entry& d, std::uint32_t lane,
                                schedule_time now) const;
   [[nodiscard]] double window_bytes(std::uint32_t operation) const;
   [[nodiscard]] double time_of_others(const schedule_request& request,
@@ -212,8 +218,8 @@ class scheduler {
                                          schedule_time now) const;
 
   scheduler_options options_;
-  std::vector<device> devices_;
-  std::vector<operation> operations_;
+  std::vector<device_entry> devices_;
+  std::vector<operation_entry> operations_;
   std::vector<std::uint32_t> candidates_;  // of the place() under way
   schedule_time wake_at_ = 0;
   placement turn_{UINT32_MAX, 0};  // round-robin: where the last job went

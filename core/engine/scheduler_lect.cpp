@@ -48,7 +48,7 @@ scheduler::survey scheduler::look(const schedule_request& request,
                                   schedule_time now) const {
   survey seen;
   for (const std::uint32_t i : candidates_) {
-    const device& d = devices_[i];
+    const device_entry& d = devices_[i];
     const double time = expected(d, request.operation, request.bytes);
     const double rate = as_positive(request.bytes) / time;
     // One job a lane until the device has shown what it makes of such jobs.
@@ -81,7 +81,7 @@ scheduler::survey scheduler::look(const schedule_request& request,
   return seen;
 }
 
-double scheduler::expected(const device& d, std::uint32_t op,
+double scheduler::expected(const device_entry& d, std::uint32_t op,
                            std::uint64_t bytes) const {
   const skill& s = d.skills[op];
   if (s.model.measured()) return std::max(s.model.seconds(bytes), 1e-9);
@@ -95,10 +95,10 @@ double scheduler::expected(const device& d, std::uint32_t op,
 
 // Seconds until the lane is idle. A job that has run for longer than expected
 // is taken to need as long again as it is late.
-double scheduler::backlog(const device& d, std::uint32_t index,
+double scheduler::backlog(const device_entry& d, std::uint32_t index,
                           schedule_time now) const {
-  const lane& l = d.lanes[index];
-  const job* const jobs = d.queue(index);
+  const lane_entry& l = d.lanes[index];
+  const queued_job* const jobs = d.queue(index);
   double total = 0;
   for (std::uint32_t i = 0; i < l.queued; ++i) {
     const double time = expected(d, jobs[i].operation, jobs[i].bytes);
@@ -141,7 +141,7 @@ bool scheduler::near_end(const schedule_request& request) const {
 std::optional<placement> scheduler::explore(const schedule_request& request,
                                             const survey& seen,
                                             schedule_time now) {
-  operation& op = operations_[request.operation];
+  operation_entry& op = operations_[request.operation];
   const std::uint64_t since = op.jobs - op.explored_at;
   if (since < explore_unknown_every) return std::nullopt;
   if (!request.tried.empty() || near_end(request)) return std::nullopt;
@@ -173,8 +173,8 @@ std::optional<placement> scheduler::explore(const schedule_request& request,
 schedule_time scheduler::overdue_at(const survey& seen,
                                     schedule_time now) const {
   const placement& at = seen.full.where;
-  const device& d = devices_[at.device];
-  const job& head = d.queue(at.lane)[0];
+  const device_entry& d = devices_[at.device];
+  const queued_job& head = d.queue(at.lane)[0];
   const double time = expected(d, head.operation, head.bytes);
   const double run = now - std::max(head.placed, d.lanes[at.lane].last_end);
   const double gap = seen.room.finish - seen.full.finish;

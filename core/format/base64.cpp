@@ -72,7 +72,6 @@ std::string encode_padded_base64(byte_view data) {
 
 bool append_base64(bytes& out, std::string_view text) {
   const std::size_t before = out.size();
-  out.reserve(before + text.size() / 4 * 3 + 2);
   std::uint32_t seen = 0;
   for (; text.size() >= 4; text.remove_prefix(4)) {
     const std::uint32_t a = value_of(text[0]);

@@ -1,8 +1,10 @@
 // One io_uring, polled through an eventfd that the engine's loop watches.
 //
-// Every request carries IOSQE_ASYNC: the kernel's own workers then copy
+// Requests to files carry IOSQE_ASYNC: the kernel's own workers then copy
 // between page cache and buffers, in parallel and off the engine's thread. A
-// copy costs as much as the cipher, so it must not run on one thread.
+// copy costs as much as the cipher, so it must not run on one thread. A pipe
+// is serial anyway: there the copy is made at once, without a detour, and the
+// kernel polls where nothing can be copied.
 #include <liburing.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -62,7 +64,7 @@ class uring_service final : public io_service {
       ++writes_;
     }
     ::io_uring_sqe_set_data64(sqe, id);
-    ::io_uring_sqe_set_flags(sqe, IOSQE_ASYNC);
+    if (!request.pollable) ::io_uring_sqe_set_flags(sqe, IOSQE_ASYNC);
     pending_.emplace(id, pending{request.tag, std::move(done)});
     flush_soon();
     watch();

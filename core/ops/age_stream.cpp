@@ -38,6 +38,17 @@ std::uint64_t plaintext_before(std::uint64_t offset) {
   return offset / age_sealed_chunk * age_chunk;
 }
 
+// The final chunk ends what `output` bytes of plaintext came from. 16 bytes
+// more may as well be an empty final chunk, after one that is not final.
+verdict data_after_final(const segment_view& segment, std::uint64_t output) {
+  const std::uint64_t end = output / age_chunk * age_sealed_chunk;
+  if (segment.last && segment.input.size() - end == age_tag) {
+    return fail(output, "the final chunk is empty, or has 16 bytes after it");
+  }
+  return fail(output, "data after the final chunk, from " +
+                          chunk_at(segment, end) + " on");
+}
+
 }  // namespace
 
 std::vector<std::byte> age_params(std::uint64_t first_chunk, bool last,
@@ -72,10 +83,7 @@ verdict age_opener::check(const segment_view& segment,
                           const job_outcome& outcome) {
   const std::uint64_t size = segment.input.size();
   if (size == 0) return check_empty(segment);
-  if (ended_) {
-    return fail(
-        0, "data after the final chunk, from " + chunk_at(segment, 0) + " on");
-  }
+  if (ended_) return data_after_final(segment, 0);
   // Nothing was authenticated: never let it pass.
   if ((outcome.flags & NEXUS_RESULT_TAGS) != 0) return resubmit();
   if (outcome.data_error) return check_failed(segment, outcome);
@@ -107,8 +115,7 @@ verdict age_opener::check_final(const segment_view& segment,
     if (segment.broken) return accept(whole * age_chunk);
     if (!segment.last) return resubmit();
     if (rest == age_tag && segment.offset + size != age_tag) {
-      return fail(whole * age_chunk,
-                  "the final chunk is empty, or has 16 bytes after it");
+      return data_after_final(segment, whole * age_chunk);
     }
     ended_ = true;
     return accept(output);
@@ -119,8 +126,7 @@ verdict age_opener::check_final(const segment_view& segment,
   ended_ = true;
   const std::uint64_t end = output / age_chunk * age_sealed_chunk;
   if (end == size) return accept(output);
-  return fail(output, "data after the final chunk, which is " +
-                          chunk_at(segment, end - age_sealed_chunk));
+  return data_after_final(segment, output);
 }
 
 verdict age_opener::check_failed(const segment_view& segment,

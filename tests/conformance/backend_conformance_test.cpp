@@ -206,7 +206,9 @@ TEST_P(BackendTest, CallsDoneOnceForEachOfManyJobs) {
     const outcome end = jobs[i]->wait();
     const bool spoilt = i % 15 == 0;
     EXPECT_EQ(end.status, spoilt ? NEXUS_E_DATA : NEXUS_OK);
-    if (!spoilt) EXPECT_EQ(end.output, expected[i]);
+    if (!spoilt) {
+      EXPECT_EQ(end.output, expected[i]);
+    }
   }
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
   for (const auto& job : jobs) EXPECT_EQ(job->done_calls(), 1);

@@ -44,7 +44,12 @@ class engine_model {
       held_.emplace_back(d.spec.lanes, 0u);
     }
     if (work.window_known) scheduler_.set_window(operation_, work.window);
-    for (const auto bytes : work.segments) to_come_ += bytes;
+    std::uint64_t behind = 0;
+    behind_.resize(work.segments.size());
+    for (std::size_t i = work.segments.size(); i-- > 0;) {
+      behind_[i] = behind;
+      behind += work.segments[i];
+    }
     outcome_.jobs.resize(devices.size());
   }
 
@@ -68,7 +73,6 @@ class engine_model {
   void admit() {
     while (admitted_ < work_.segments.size() &&
            admitted_ < written_ + work_.window && arrival(admitted_) <= now_) {
-      to_come_ -= work_.segments[admitted_];
       waiting_.push_back(admitted_++);
     }
   }
@@ -77,20 +81,21 @@ class engine_model {
     return work_.arrival_seconds * static_cast<double>(segment);
   }
 
-  // First come, first served, as in the engine: nobody passes the first.
+  // In stream order.
   void place_waiting() {
-    while (!waiting_.empty()) {
-      const std::size_t segment = waiting_.front();
-      std::uint64_t behind = to_come_;
-      for (const auto s : waiting_) behind += work_.segments[s];
-      behind -= work_.segments[segment];
+    for (std::size_t i = 0; i < waiting_.size();) {
+      const std::size_t segment = waiting_[i];
       schedule_request request{
           operation_, work_.segments[segment], tried_[segment], {}};
-      if (work_.length_known) request.bytes_to_come = behind;
-      const auto where = scheduler_.place(request, now_);
-      if (!where) return;
-      waiting_.pop_front();
-      start(segment, *where);
+      if (work_.length_known) request.bytes_to_come = behind_[segment];
+      if (const auto where = scheduler_.place(request, now_)) {
+        waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
+        start(segment, *where);
+      } else if (work_.all_ask) {
+        ++i;
+      } else {
+        return;
+      }
     }
   }
 
@@ -167,7 +172,7 @@ class engine_model {
   const workload& work_;
   std::uint32_t operation_ = 0;
   double now_ = 0;
-  std::uint64_t to_come_ = 0;
+  std::vector<std::uint64_t> behind_;  // bytes after each segment
   std::uint64_t next_order_ = 0;
   std::size_t admitted_ = 0;
   std::size_t written_ = 0;

@@ -40,6 +40,7 @@ struct workload {
   std::uint32_t window = 16;
   bool length_known = true;    // the end of the stream is in sight
   bool window_known = true;    // the scheduler was told the window
+  bool all_ask = true;         // all that wait ask in turn, not the first alone
   double arrival_seconds = 0;  // between segments; 0: as fast as they go
 };
 

@@ -52,7 +52,8 @@ void read_counters(std::uint32_t device, nexus_stub_counters* counters) {
 
 std::uint32_t lane_count(std::uint32_t device) {
   const std::lock_guard lock(state().mutex);
-  return static_cast<std::uint32_t>(state().devices[device % max_devices].lanes.size());
+  return static_cast<std::uint32_t>(
+      state().devices[device % max_devices].lanes.size());
 }
 
 std::uint32_t read_lane(std::uint32_t device, std::uint32_t lane,

@@ -126,6 +126,23 @@ TEST(AgeArmored, BoundsTheWhitespaceAfterTheEndOverAllSegments) {
                  131072);
 }
 
+TEST(AgeArmored, TakesNoFullLineAfterTheEnd) {
+  // In a segment of its own, a device finds nothing wrong with the line.
+  const std::string line = std::string(64, 'A') + "\n";
+  for (const std::size_t n : {5u, 1000u}) {
+    const bytes file = encrypted(n, true);
+    const std::size_t lines = lines_of(file).size();
+    // Where the segments begin is up to the prologue: try every distance.
+    for (std::size_t space = 0; space < 65; ++space) {
+      bytes longer = file;
+      append(longer, as_bytes(std::string(space, ' ') + line + line));
+      const run_result r = decrypt(longer, in_segments(65));
+      EXPECT_EQ(r.end.message(), line_number(lines) + "text after the END line")
+          << space << " spaces";
+    }
+  }
+}
+
 TEST(AgeArmored, TakesWhitespaceAheadOfTheBeginLine) {
   for (const std::string& space : {std::string("\n"), std::string("  \r\n\t\n"),
                                    std::string(armor_max_space, '\n')}) {

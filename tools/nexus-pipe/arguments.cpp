@@ -63,7 +63,7 @@ result<command> parse_encrypt(const command_help& help, argument_list given) {
   options.list("-R,--recipients-file", into.recipient_files, "FILE",
                "Encrypt to the public keys in FILE (repeatable)");
   options.list("-i,--identity", into.identity_files, "FILE",
-               "Encrypt to the owner of this secret key (repeatable)");
+               "To the owner of the key in FILE (repeatable)");
   options.flag("-p,--passphrase", into.passphrase,
                "Encrypt with a passphrase, which is asked for");
   add_passphrase(options, secret);

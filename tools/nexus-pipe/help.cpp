@@ -18,7 +18,7 @@ constexpr command_help keygen_help{
 
 constexpr command_help encrypt_help{
     "encrypt", "encrypt a stream to public keys or with a passphrase",
-    "[-r RECIPIENT]... [-R FILE]... [-i FILE]... [OPTIONS] [IN]\n"
+    "[-r RECIPIENT | -R FILE | -i FILE]... [OPTIONS] [IN]\n"
     "       nexus-pipe encrypt -p [OPTIONS] [IN]",
     "Encrypts IN, or standard input, to all the recipients given. With none\n"
     "and no -p it encrypts to your own key, which `nexus-pipe keygen` makes.\n",

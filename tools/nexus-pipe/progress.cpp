@@ -17,6 +17,8 @@ constexpr double shortest_sample_seconds = 0.02;
 constexpr double quiet_start_seconds = 1;
 constexpr std::size_t widest_bar = 40;
 constexpr std::size_t narrowest_bar = 10;
+// Kept for the words, so that the bar does not change its length with them.
+constexpr std::size_t widest_words = 61;
 
 unsigned percent(std::uint64_t part, std::uint64_t whole) noexcept {
   if (whole == 0 || part >= whole) return 100;
@@ -127,9 +129,11 @@ std::string format_progress(const progress_view& view, unsigned columns) {
     std::array<char, 8> label;
     std::snprintf(label.data(), label.size(), "%3u%% ", done);
     text += label.data();
-    const std::size_t taken = text.size() + tail.size() + 1;
-    if (taken + narrowest_bar <= room) {
-      text += bar(done, std::min(room - taken, widest_bar)) + " ";
+    const std::size_t width =
+        room > widest_words ? std::min(room - widest_words, widest_bar) : 0;
+    if (width >= narrowest_bar &&
+        text.size() + width + 1 + tail.size() <= room) {
+      text += bar(done, width) + " ";
     }
   }
   text += tail;
@@ -146,7 +150,9 @@ progress_display::progress_display(terminal& out, progress_mode mode,
 
 void progress_display::update(const telemetry& now) {
   rate_.add(now.elapsed_seconds, now.input_bytes);
-  if (!wanted_ || now.elapsed_seconds < quiet_start_seconds) return;
+  // Before the first byte a key is being worked out, or asked for.
+  if (!wanted_ || now.input_bytes == 0) return;
+  if (now.elapsed_seconds < quiet_start_seconds) return;
   if (!in_place_ && now.elapsed_seconds < next_line_) return;
   next_line_ = std::floor(now.elapsed_seconds) + 1;
   const progress_view view{now.operation, now.elapsed_seconds, now.input_bytes,

@@ -4,39 +4,17 @@
 #include <memory>
 #include <nexus/status.hpp>
 #include <nexus/stream.hpp>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "arguments.hpp"
+#include "text_guard.hpp"
 
 namespace nexus::tool {
 
 // What may be written to a terminal that is standard output, unless the user
 // forced it with "-o -".
 enum class terminal_output { anything, text_only, nothing };
-
-// Holds output for a terminal until it is known to be text: all of it up to a
-// limit; beyond that each further piece is checked before it is shown.
-class text_guard {
- public:
-  // show: gets what may be seen.
-  explicit text_guard(sink::callback show, std::size_t hold_bytes = 1u << 20);
-  ~text_guard();
-  text_guard(const text_guard&) = delete;
-  text_guard& operator=(const text_guard&) = delete;
-
-  // invalid_argument for control characters other than \n, \r and \t.
-  status write(std::span<const std::byte> data);
-  // At the end of a run that worked.
-  status flush();
-
- private:
-  sink::callback show_;
-  std::size_t hold_bytes_;
-  std::vector<std::byte> held_;
-  bool after_c2_ = false;  // the byte before was UTF-8's lead of U+0080..
-};
 
 struct stream_pair {
   source from;

@@ -40,7 +40,8 @@ class prologue_io {
 
 // How a stage cuts and grows its stream. Lengths are bytes.
 struct stage_plan {
-  // Every segment but the last is a multiple of this; >= 1.
+  // Every segment but the last is a multiple of this; >= 1. A broken one is
+  // cut down to that at the first stage, and may be ragged at later ones.
   std::uint32_t granule = 1;
   // A segment of n bytes yields at most ceil(n / granule) * granule_output +
   // extra_output bytes.

@@ -1,0 +1,13 @@
+# Functions for the commands of *.test files.
+set -o pipefail
+
+# pattern N: N bytes that look alike nowhere.
+pattern() { seq 2000000000 2>/dev/null | head -c "$1"; return 0; }
+
+# The size, the permissions of a file.
+size() { stat -c %s "$1"; }
+mode() { stat -c %a "$1"; }
+
+# Encrypts to Alice, decrypts with her key.
+seal() { nexus-pipe encrypt -r "$ALICE" "$@"; }
+unseal() { nexus-pipe decrypt -i "$DATA/alice.key" "$@"; }
