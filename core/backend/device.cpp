@@ -104,8 +104,7 @@ result<std::unique_ptr<device>> device::open(
                       (error.message[0] != '\0' ? error.message : words(code)));
   }
   const auto count = static_cast<std::uint32_t>(tables.size());
-  return std::unique_ptr<device>(
-      new device(std::move(probed), handle, count));
+  return std::unique_ptr<device>(new device(std::move(probed), handle, count));
 }
 
 device::device(probed_device probed, nexus_device* handle, std::uint32_t lanes)
@@ -114,7 +113,9 @@ device::device(probed_device probed, nexus_device* handle, std::uint32_t lanes)
       handle_(handle),
       lanes_(lanes) {}
 
-device::~device() { probed_.plugin->backend.close(handle_); }
+device::~device() {
+  probed_.plugin->backend.close(handle_);
+}
 
 task<device_result> device::submit(std::uint32_t lane, nexus_job& job,
                                    std::uint64_t owner) {

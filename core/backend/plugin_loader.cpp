@@ -84,7 +84,7 @@ status check_operation(const nexus_operation& operation,
 
 // What may not be loaded at all, before any code of it runs.
 status check_file(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   if (::stat(path.c_str(), &info) != 0)
     return refuse(path, std::strerror(errno));
   if (!S_ISREG(info.st_mode)) return refuse(path, "not a regular file");
@@ -102,7 +102,7 @@ status check_file(const std::string& path) {
 
 // A directory from which no code is loaded: anyone could put some there.
 bool directory_is_open_to_all(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   return ::stat(path.c_str(), &info) == 0 && (info.st_mode & S_IWOTH) != 0 &&
          (info.st_mode & S_ISVTX) == 0;
 }
@@ -154,8 +154,7 @@ plugin_candidate open_plugin(const std::string& path) {
     return fail(path + ": exports no " NEXUS_PLUGIN_ENTRY_NAME);
   auto checked = check_plugin(entry(&the_host().table), path);
   if (!checked.ok()) return fail(checked.error().message());
-  candidate.plugin =
-      std::make_shared<const loaded_plugin>(std::move(*checked));
+  candidate.plugin = std::make_shared<const loaded_plugin>(std::move(*checked));
   return candidate;
 }
 
@@ -194,10 +193,9 @@ result<loaded_plugin> check_plugin(const nexus_plugin* plugin,
   if (plugin->size < offsetof(nexus_plugin, operation_count))
     return refuse(path, short_struct("nexus_plugin", plugin->size, min_plugin));
   if (plugin->abi_major != NEXUS_ABI_MAJOR)
-    return refuse(path, "built for plugin ABI " +
-                            std::to_string(plugin->abi_major) +
-                            ", this program has " +
-                            std::to_string(NEXUS_ABI_MAJOR));
+    return refuse(path,
+                  "built for plugin ABI " + std::to_string(plugin->abi_major) +
+                      ", this program has " + std::to_string(NEXUS_ABI_MAJOR));
   if (plugin->size < min_plugin)
     return refuse(path, short_struct("nexus_plugin", plugin->size, min_plugin));
   const auto table = copy_table(plugin, plugin->size);
@@ -244,7 +242,8 @@ std::string default_plugin_directory() {
   std::string self = resolved;
   // Beside the library; or, where it was linked into a program, from its bin/.
   self.resize(self.rfind('/'));
-  for (const char* beside : {"/nexus-pipe/plugins", "/../lib/nexus-pipe/plugins"})
+  for (const char* beside :
+       {"/nexus-pipe/plugins", "/../lib/nexus-pipe/plugins"})
     if (::realpath((self + beside).c_str(), resolved) != nullptr)
       return resolved;
   return {};
@@ -318,7 +317,7 @@ void plugin_loader::load_all() {
   if (std::exchange(all_loaded_, true)) return;
   for (const auto& directory : directories_) {
     std::string reason;
-    struct stat info {};
+    struct stat info{};
     if (!directory.starts_with('/'))
       reason = ": not an absolute path";
     else if (::stat(directory.c_str(), &info) != 0)

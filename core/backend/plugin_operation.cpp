@@ -98,14 +98,12 @@ class plugin_operation final : public operation {
   std::string_view name() const noexcept override { return name_; }
 
   status prologue(prologue_io& io) override {
-    return table_.prologue == nullptr
-               ? status{}
-               : stream_step(table_.prologue, io, true);
+    return table_.prologue == nullptr ? status{}
+                                      : stream_step(table_.prologue, io, true);
   }
   status epilogue(prologue_io& io) override {
-    return table_.epilogue == nullptr
-               ? status{}
-               : stream_step(table_.epilogue, io, false);
+    return table_.epilogue == nullptr ? status{}
+                                      : stream_step(table_.epilogue, io, false);
   }
 
   result<operation_plan> plan(const plan_request& request) override {
@@ -156,10 +154,10 @@ class plugin_operation final : public operation {
     nexus_error error = blank_error();
     if (outcome.data_error) {
       said.kind = verdict_kind::finish;
-      said.failure = {status_code::invalid_data,
-                      name_ + ": bad data at byte " +
-                          std::to_string(segment.offset +
-                                         outcome.error_offset)};
+      said.failure = {
+          status_code::invalid_data,
+          name_ + ": bad data at byte " +
+              std::to_string(segment.offset + outcome.error_offset)};
     }
     if (table_.check == nullptr) return said;
     const nexus_segment view = to_c(segment);
@@ -180,8 +178,7 @@ class plugin_operation final : public operation {
   }
 
  private:
-  using stream_fn = int32_t (*)(nexus_work*, const nexus_stream*,
-                                nexus_error*);
+  using stream_fn = int32_t (*)(nexus_work*, const nexus_stream*, nexus_error*);
   status stream_step(stream_fn step, prologue_io& io, bool with_input) {
     stream_adapter stream(io, with_input);
     nexus_error error = blank_error();
@@ -217,9 +214,8 @@ result<std::unique_ptr<operation>> make_plugin_operation(
     list.push_back({key.c_str(), value.c_str()});
   nexus_error error = blank_error();
   nexus_work* work = nullptr;
-  const auto code =
-      table.create(list.data(), static_cast<std::uint32_t>(list.size()), &work,
-                   &error);
+  const auto code = table.create(
+      list.data(), static_cast<std::uint32_t>(list.size()), &work, &error);
   if (code != NEXUS_OK || work == nullptr)
     return to_status(table.name, code, error);
   return std::unique_ptr<operation>(

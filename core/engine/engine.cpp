@@ -12,7 +12,9 @@
 
 namespace nexus {
 
-const char* version() noexcept { return NEXUS_VERSION; }
+const char* version() noexcept {
+  return NEXUS_VERSION;
+}
 
 class engine::impl {
  public:
@@ -34,9 +36,9 @@ class engine::impl {
       const std::lock_guard lock(mutex_);
       if (--running_ == 0) idle_.notify_all();
     };
-    auto started = std::make_shared<nexus::run>(core, work, std::move(from),
-                                         std::move(to), std::move(options),
-                                         std::move(finished));
+    auto started =
+        std::make_shared<nexus::run>(core, work, std::move(from), std::move(to),
+                                     std::move(options), std::move(finished));
     // Nothing is lost by not waiting here: the destructor does.
     asio::co_spawn(core.executor(), hold(std::move(started)), asio::detached);
   }
@@ -109,8 +111,7 @@ plugin_description engine::impl::describe(const plugin_candidate& candidate) {
   text.abi_minor = plugin.abi_minor;
   for (const auto& operation : plugin.operations)
     text.operations.emplace_back(operation.name);
-  for (const auto& probed :
-       probe_devices(candidate.plugin, core.loader.host()))
+  for (const auto& probed : probe_devices(candidate.plugin, core.loader.host()))
     text.devices.push_back(describe(probed));
   return text;
 }
@@ -132,8 +133,9 @@ run_report engine::run(operation& work, source from, sink to,
                        run_options options) {
   std::promise<run_report> promise;
   auto future = promise.get_future();
-  start(work, std::move(from), std::move(to), std::move(options),
-        [&promise](run_report report) { promise.set_value(std::move(report)); });
+  start(
+      work, std::move(from), std::move(to), std::move(options),
+      [&promise](run_report report) { promise.set_value(std::move(report)); });
   return future.get();
 }
 
@@ -177,6 +179,8 @@ result<parallelism_profile> engine::profile(std::uint64_t segment_bytes) {
   return make_profile(machine(), request);
 }
 
-hardware engine::machine() const { return impl_->core.machine(); }
+hardware engine::machine() const {
+  return impl_->core.machine();
+}
 
 }  // namespace nexus

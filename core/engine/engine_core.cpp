@@ -51,7 +51,9 @@ void engine_core::start_thread() {
   });
 }
 
-asio::any_io_executor engine_core::executor() { return loop.get_executor(); }
+asio::any_io_executor engine_core::executor() {
+  return loop.get_executor();
+}
 
 void engine_core::log(const std::string& line) const {
   if (options.log) options.log(line);

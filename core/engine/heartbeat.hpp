@@ -2,9 +2,9 @@
 // late it serves everything else. Engine thread only.
 #pragma once
 
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <nexus/telemetry.hpp>

@@ -7,8 +7,7 @@
 namespace nexus {
 
 segment_layout make_layout(const operation_plan& plan,
-                           std::uint64_t segment_bytes,
-                           bool source_is_memory) {
+                           std::uint64_t segment_bytes, bool source_is_memory) {
   segment_layout layout;
   layout.segment_bytes = segment_bytes;
   layout.input_buffer = source_is_memory ? 0 : segment_bytes + read_beyond;
@@ -18,9 +17,8 @@ segment_layout make_layout(const operation_plan& plan,
     const stage_plan& stage = plan.stages[i];
     stage_layout made;
     made.max_input = input;
-    made.max_output =
-        ceil_div(input, stage.granule) * stage.granule_output +
-        stage.extra_output;
+    made.max_output = ceil_div(input, stage.granule) * stage.granule_output +
+                      stage.extra_output;
     if (i + 1 < plan.stages.size()) {
       const stage_plan& next = plan.stages[i + 1];
       const std::uint64_t carried =

@@ -51,7 +51,8 @@ void prologue_bridge::consume(std::size_t size) {
   taken_ = std::min(taken_ + size, head_.size());
   consumed_ += size;
   if (taken_ < head_.size() / 2) return;
-  head_.erase(head_.begin(), head_.begin() + static_cast<std::ptrdiff_t>(taken_));
+  head_.erase(head_.begin(),
+              head_.begin() + static_cast<std::ptrdiff_t>(taken_));
   taken_ = 0;
 }
 

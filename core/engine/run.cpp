@@ -58,9 +58,8 @@ task<void> run::main() {
   from_.reset();
   to_.reset();
   core_.remove_run(this);
-  core_.blocking.post([done = std::move(done_), report] {
-    done(std::move(*report));
-  });
+  core_.blocking.post(
+      [done = std::move(done_), report] { done(std::move(*report)); });
 }
 
 void run::request_stop() {

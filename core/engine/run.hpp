@@ -77,6 +77,7 @@ class run : public std::enable_shared_from_this<run> {
   [[nodiscard]] bool convicted(const segment& mine) const;
   bool make_job(segment& mine, std::uint32_t stage);
   task<bool> check(segment& mine, std::uint32_t stage);
+  static void accept(segment& mine, std::uint64_t output_bytes);
   bool connect(segment& mine, std::uint32_t stage);
   [[nodiscard]] segment_view view_of(const segment& mine,
                                      std::uint32_t stage) const;
@@ -117,10 +118,10 @@ class run : public std::enable_shared_from_this<run> {
   std::uint32_t ahead_ = 0;  // have a slot but no device yet
   wait_list slot_freed_;
 
-  std::vector<std::uint32_t> operation_ids_;          // by stage
-  std::vector<std::unique_ptr<turnstile>> turns_;     // by stage
-  std::vector<bytes> carry_;                          // by stage
-  std::vector<std::uint64_t> offset_;                 // by stage: next input
+  std::vector<std::uint32_t> operation_ids_;       // by stage
+  std::vector<std::unique_ptr<turnstile>> turns_;  // by stage
+  std::vector<bytes> carry_;                       // by stage
+  std::vector<std::uint64_t> offset_;              // by stage: next input
   std::map<std::uint64_t, segment_ptr> finished_;
   std::uint64_t next_write_ = 0;
   wait_list delivered_;

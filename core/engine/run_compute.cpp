@@ -46,8 +46,8 @@ task<void> run::process(segment_ptr mine) {
 
 task<void> run::read_own_bytes(segment& mine) {
   const stall_timer timer(stalls_.read);
-  auto got = co_await reader_->read_at(prologue_bytes_ + mine.offset,
-                                       mine.data);
+  auto got =
+      co_await reader_->read_at(prologue_bytes_ + mine.offset, mine.data);
   input_bytes_ += got.bytes;
   if (got.failure.ok()) co_return;
   mine.data = mine.data.first(got.bytes);
@@ -99,14 +99,20 @@ segment_view run::view_of(const segment& mine, std::uint32_t stage) const {
 
 // Asks the operation for the job and takes memory for its output.
 bool run::make_job(segment& mine, std::uint32_t stage) {
-  auto made = work_.make_job(view_of(mine, stage));
-  if (!made.ok()) {
-    fail(made.error());
-    return false;
+  // A source that failed between two segments: nothing to work on, but the
+  // failure goes through the stages as if there were.
+  const bool empty = stage == 0 && mine.broken && mine.data.empty();
+  if (!empty) {
+    auto made = work_.make_job(view_of(mine, stage));
+    if (!made.ok()) {
+      fail(made.error());
+      return false;
+    }
+    mine.job = std::move(*made);
   }
-  mine.job = std::move(*made);
-  mine.todo = mine.job.params.empty() ? segment::step::check
-                                      : segment::step::job;
+  mine.todo = empty                     ? segment::step::skip
+              : mine.job.params.empty() ? segment::step::check
+                                        : segment::step::job;
   mine.result = {};
   mine.tried.clear();
   mine.failures = 0;
@@ -119,6 +125,7 @@ bool run::make_job(segment& mine, std::uint32_t stage) {
   }
   mine.room = {mine.output.data() + layout.headroom,
                static_cast<std::size_t>(layout.max_output)};
+  if (empty) accept(mine, 0);
   return true;
 }
 
@@ -168,8 +175,8 @@ task<std::optional<placement>> run::next_lane(const segment& mine,
   request.bytes = mine.data.size();
   request.tried = mine.tried;
   if (reader_->size())
-    request.bytes_to_come = *reader_->size() - std::min(*reader_->size(),
-                                                        mine.source_end);
+    request.bytes_to_come =
+        *reader_->size() - std::min(*reader_->size(), mine.source_end);
   for (;;) {
     if (failure_) co_return std::nullopt;
     const auto where = core_.scheduler.place(request, now_seconds());
@@ -240,10 +247,15 @@ task<bool> run::check(segment& mine, std::uint32_t stage) {
       mine.broken = true;
       mine.failure = std::move(said.failure);
     }
-    mine.data = mine.room.first(said.output_bytes);
-    mine.input = std::move(mine.output);
+    accept(mine, said.output_bytes);
     co_return true;
   }
+}
+
+// The output so far is what the next stage, or the sink, works on.
+void run::accept(segment& mine, std::uint64_t output_bytes) {
+  mine.data = mine.room.first(output_bytes);
+  mine.input = std::move(mine.output);
 }
 
 // In the turn of the stage before: what earlier segments left over goes ahead
@@ -251,11 +263,12 @@ task<bool> run::check(segment& mine, std::uint32_t stage) {
 bool run::connect(segment& mine, std::uint32_t stage) {
   bytes& carry = carry_[stage];
   const std::uint32_t granule = plan_.stages[stage].granule;
-  if (mine.todo == segment::step::skip) mine.data = {};
-  if (mine.data.empty() && !mine.ends()) {
+  auto skip = [&mine] {
     mine.todo = segment::step::skip;
+    mine.data = {};
     return true;
-  }
+  };
+  if (mine.data.empty() && !mine.ends()) return skip();
   std::byte* begin = mine.data.data() - carry.size();
   std::copy(carry.begin(), carry.end(), begin);
   std::size_t size = carry.size() + mine.data.size();
@@ -265,10 +278,7 @@ bool run::connect(segment& mine, std::uint32_t stage) {
   mine.data = {begin, size};
   mine.offset = offset_[stage];
   offset_[stage] += size;
-  if (size == 0 && !mine.ends()) {
-    mine.todo = segment::step::skip;
-    return true;
-  }
+  if (size == 0 && !mine.ends()) return skip();
   return make_job(mine, stage);
 }
 

@@ -14,7 +14,9 @@ constexpr std::size_t write_backlog = 4;
 
 }  // namespace
 
-bool run::reading() const noexcept { return !reading_stopped_; }
+bool run::reading() const noexcept {
+  return !reading_stopped_;
+}
 
 // Reading far ahead of the devices, or of a slow sink, would only push what
 // was read out of the caches again. A straggler is another matter: while an
@@ -47,10 +49,9 @@ task<run::segment_ptr> run::next_slot() {
   if (layout_.input_buffer != 0) {
     mine->input = core_.buffers.take(layout_.input_buffer);
     if (!mine->input) {
-      fail({status_code::out_of_memory, "out of memory for a segment of " +
-                                            std::to_string(
-                                                layout_.segment_bytes) +
-                                            " bytes",
+      fail({status_code::out_of_memory,
+            "out of memory for a segment of " +
+                std::to_string(layout_.segment_bytes) + " bytes",
             "--memory or --segment-size with a smaller value may help"});
       co_return nullptr;
     }
@@ -58,7 +59,9 @@ task<run::segment_ptr> run::next_slot() {
   co_return mine;
 }
 
-void run::dispatch(segment_ptr ready) { spawn(process(std::move(ready))); }
+void run::dispatch(segment_ptr ready) {
+  spawn(process(std::move(ready)));
+}
 
 // Any part can be read at any time: segments read their own bytes, several at
 // once. The input is what the file held when the run began.
@@ -101,8 +104,8 @@ task<void> run::read_sequential() {
     mine->index = index;
     mine->offset = position;
     // What the prologue left unread may be more than one segment.
-    std::size_t filled = std::min<std::size_t>(surplus.size(),
-                                               layout_.input_buffer);
+    std::size_t filled =
+        std::min<std::size_t>(surplus.size(), layout_.input_buffer);
     std::copy_n(surplus.begin(), filled, mine->input.data());
     surplus.erase(surplus.begin(),
                   surplus.begin() + static_cast<std::ptrdiff_t>(filled));

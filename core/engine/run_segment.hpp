@@ -36,10 +36,10 @@ struct run::segment {
 
   run& owner;
   std::uint64_t index = 0;
-  std::uint64_t offset = 0;  // of data, in the stage's input
+  std::uint64_t offset = 0;      // of data, in the stage's input
   std::uint64_t source_end = 0;  // position in the source after it
-  buffer input;              // behind data
-  byte_span data;            // what the stage works on; then what it made
+  buffer input;                  // behind data
+  byte_span data;                // what the stage works on; then what it made
   buffer output;
   byte_span room;       // of output, where the stage may write
   bool last = false;    // the stream ends with it

@@ -62,7 +62,6 @@ class io_service {
 
 [[nodiscard]] result<std::unique_ptr<io_service>> make_uring_service(
     asio::io_context& loop);
-[[nodiscard]] std::unique_ptr<io_service> make_thread_service(
-    std::string note);
+[[nodiscard]] std::unique_ptr<io_service> make_thread_service(std::string note);
 
 }  // namespace nexus

@@ -45,7 +45,9 @@ sink_writer::sink_writer(sink to, io_service& io, blocking_pool& blocking,
                          io_tag tag)
     : to_(std::move(to)), io_(io), blocking_(blocking), tag_(tag) {}
 
-sink_writer::~sink_writer() { remove_temporary(); }
+sink_writer::~sink_writer() {
+  remove_temporary();
+}
 
 status sink_writer::failure_of(int error, const char* doing) const {
   if (error == ECANCELED) return {status_code::cancelled, "stopped"};
@@ -61,9 +63,8 @@ status sink_writer::failure_of(int error, const char* doing) const {
           error};
 }
 
-status sink_writer::check(
-    const std::optional<source_reader::file_id>& source) {
-  struct stat info {};
+status sink_writer::check(const std::optional<source_reader::file_id>& source) {
+  struct stat info{};
   if (state().what == detail::sink_state::kind::file) {
     target_ = follow_links(state().path);
     if (::stat(target_.c_str(), &info) != 0) return {};
@@ -87,15 +88,15 @@ status sink_writer::check(
 }
 
 void sink_writer::look_at(int fd) {
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd, &info) != 0) return;
-  pollable_ = S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode) ||
-              S_ISCHR(info.st_mode);
+  pollable_ =
+      S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode) || S_ISCHR(info.st_mode);
   if (S_ISFIFO(info.st_mode)) (void)::fcntl(fd, F_SETPIPE_SZ, pipe_bytes);
 }
 
 status sink_writer::open_file() {
-  struct stat info {};
+  struct stat info{};
   const bool exists = ::stat(target_.c_str(), &info) == 0;
   if (exists && !S_ISREG(info.st_mode)) {
     fd_ = ::open(target_.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
@@ -169,8 +170,8 @@ status sink_writer::finish_file() {
     return failure_of(errno, "replace");
   temporary_.clear();
   if (!state().options.sync) return {};
-  const int directory = ::open(directory_of(target_).c_str(),
-                               O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int directory =
+      ::open(directory_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory < 0) return {};
   // Some file systems refuse to sync a directory; the rename stands anyway.
   (void)::fsync(directory);

@@ -15,7 +15,9 @@ namespace {
 constexpr std::size_t max_read = 4u << 20;
 constexpr int pipe_bytes = 1 << 20;
 
-status cancelled() { return {status_code::cancelled, "stopped"}; }
+status cancelled() {
+  return {status_code::cancelled, "stopped"};
+}
 
 }  // namespace
 
@@ -48,7 +50,7 @@ status source_reader::open() {
 
 status source_reader::open_descriptor() {
   const int fd = state().fd;
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd, &info) != 0) return failure_of(errno);
   if (S_ISDIR(info.st_mode)) return failure_of(EISDIR);
   const int access = ::fcntl(fd, F_GETFL) & O_ACCMODE;
@@ -60,8 +62,8 @@ status source_reader::open_descriptor() {
     if (offset >= 0 && info.st_size > 0) {
       positional_ = true;
       start_ = static_cast<std::uint64_t>(offset);
-      size_ = static_cast<std::uint64_t>(
-          std::max<off_t>(info.st_size - offset, 0));
+      size_ =
+          static_cast<std::uint64_t>(std::max<off_t>(info.st_size - offset, 0));
       (void)::posix_fadvise(fd, offset, 0, POSIX_FADV_SEQUENTIAL);
     }
   } else {

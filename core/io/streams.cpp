@@ -23,7 +23,9 @@ source::source(source&&) noexcept = default;
 source& source::operator=(source&&) noexcept = default;
 source::~source() = default;
 
-const std::string& source::name() const noexcept { return state_->name; }
+const std::string& source::name() const noexcept {
+  return state_->name;
+}
 
 result<source> source::from_file(const std::string& path) {
   auto failure = [&path](int error) {
@@ -37,7 +39,7 @@ result<source> source::from_file(const std::string& path) {
   state->name = path;
   state->fd = fd;
   state->owns_fd = true;
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd, &info) != 0) return failure(errno);
   if (S_ISDIR(info.st_mode)) return failure(EISDIR);
   return source(std::move(state));
@@ -46,8 +48,8 @@ result<source> source::from_file(const std::string& path) {
 source source::from_descriptor(int fd, std::string name) {
   auto state = std::make_unique<detail::source_state>();
   state->fd = fd;
-  state->name = name.empty() ? "descriptor " + std::to_string(fd)
-                             : std::move(name);
+  state->name =
+      name.empty() ? "descriptor " + std::to_string(fd) : std::move(name);
   return source(std::move(state));
 }
 
@@ -74,7 +76,9 @@ sink::sink(sink&&) noexcept = default;
 sink& sink::operator=(sink&&) noexcept = default;
 sink::~sink() = default;
 
-const std::string& sink::name() const noexcept { return state_->name; }
+const std::string& sink::name() const noexcept {
+  return state_->name;
+}
 
 sink sink::to_file(std::string path, file_sink_options options) {
   auto state = std::make_unique<detail::sink_state>();
@@ -89,8 +93,8 @@ sink sink::to_descriptor(int fd, std::string name) {
   auto state = std::make_unique<detail::sink_state>();
   state->what = detail::sink_state::kind::descriptor;
   state->fd = fd;
-  state->name = name.empty() ? "descriptor " + std::to_string(fd)
-                             : std::move(name);
+  state->name =
+      name.empty() ? "descriptor " + std::to_string(fd) : std::move(name);
   return sink(std::move(state));
 }
 

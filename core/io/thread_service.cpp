@@ -47,9 +47,8 @@ class cancel_flag {
 // Where that is not known, a small plain call is the best there is.
 ssize_t call_once(const io_request& r, int flags, std::size_t limit) {
   iovec piece{r.data, std::min(r.size, limit)};
-  const off_t offset = r.offset == current_position
-                           ? -1
-                           : static_cast<off_t>(r.offset);
+  const off_t offset =
+      r.offset == current_position ? -1 : static_cast<off_t>(r.offset);
   if (flags == 0 && offset < 0)
     return r.what == io_request::kind::read
                ? ::read(r.fd, piece.iov_base, piece.iov_len)
@@ -80,9 +79,8 @@ io_result perform_pollable(const io_request& r, const cancel_flag& cancel) {
   const bool read = r.what == io_request::kind::read;
   int flags = RWF_NOWAIT;
   for (;;) {
-    pollfd watched[2] = {
-        {r.fd, static_cast<short>(read ? POLLIN : POLLOUT), 0},
-        {cancel.fd(), POLLIN, 0}};
+    pollfd watched[2] = {{r.fd, static_cast<short>(read ? POLLIN : POLLOUT), 0},
+                         {cancel.fd(), POLLIN, 0}};
     if (::poll(watched, 2, -1) < 0 && errno != EINTR) return {0, errno};
     if (cancel.is_set()) return {0, ECANCELED};
     if (watched[0].revents == 0) continue;
@@ -104,8 +102,7 @@ class thread_service final : public io_service {
  public:
   explicit thread_service(std::string note) : note_(std::move(note)) {}
 
-  void submit(const io_request& request,
-              completion<io_result> done) override {
+  void submit(const io_request& request, completion<io_result> done) override {
     ++(request.what == io_request::kind::read ? reads_ : writes_);
     auto resume = std::make_shared<completion<io_result>>(std::move(done));
     if (!request.pollable) {

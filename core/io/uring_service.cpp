@@ -49,11 +49,11 @@ class uring_service final : public io_service {
     return probe();
   }
 
-  void submit(const io_request& request,
-              completion<io_result> done) override {
+  void submit(const io_request& request, completion<io_result> done) override {
     const std::uint64_t id = next_id_++;
     io_uring_sqe* sqe = take_sqe();
-    const auto size = static_cast<unsigned>(std::min(request.size, max_request));
+    const auto size =
+        static_cast<unsigned>(std::min(request.size, max_request));
     // liburing spells "the current position" the same way.
     if (request.what == io_request::kind::read) {
       ::io_uring_prep_read(sqe, request.fd, request.data, size, request.offset);
@@ -174,10 +174,10 @@ class uring_service final : public io_service {
 result<std::unique_ptr<io_service>> make_uring_service(asio::io_context& loop) {
   auto service = std::make_unique<uring_service>(loop);
   if (const int error = service->open(); error != 0)
-    return status(status_code::unsupported,
-                  std::string("io_uring cannot be used here: ") +
-                      std::strerror(error),
-                  "--io=threads reads and writes without it", error);
+    return status(
+        status_code::unsupported,
+        std::string("io_uring cannot be used here: ") + std::strerror(error),
+        "--io=threads reads and writes without it", error);
   return std::unique_ptr<io_service>(std::move(service));
 }
 

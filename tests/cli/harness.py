@@ -210,5 +210,7 @@ def main(module="__main__"):
     program = unittest.main(module, argv=[sys.argv[0], *rest], exit=False,
                             testRunner=runner)
     result = program.result
-    sys.exit(report(result.passed, len(result.failures) + len(result.errors),
-                    len(result.skipped)))
+    # A test may fail in several of its parts.
+    failed = {getattr(test, "test_case", test).id()
+              for test, _ in result.failures + result.errors}
+    sys.exit(report(result.passed, len(failed), len(result.skipped)))

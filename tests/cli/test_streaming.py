@@ -89,7 +89,7 @@ class Streaming(harness.CommandTest):
         second = self.start("decrypt", "-i", harness.ALICE_KEY,
                             stdin=first.stdout, stdout=subprocess.PIPE)
         first.stdout.close()
-        begin = self.read_within(second.stdout.fileno(), 3 * CHUNK)
+        begin = self.read_within(second.stdout.fileno(), 2 * CHUNK)
         first.stdin.write(b"end")
         first.stdin.close()
         self.assertEqual(begin + second.stdout.read(), plain + b"end")

@@ -188,6 +188,7 @@ class Output(TerminalTest):
         self.assertIn(b"\x1b[0m", shown)
 
     def test_progress_is_drawn_on_a_terminal_and_removed(self):
+        self.env["TERM"] = "xterm"
         with self.terminal("encrypt", "-r", harness.ALICE, "-o", "out",
                            stdin=subprocess.PIPE) as tty:
             tty.process.stdin.write(harness.pattern(100000))

@@ -76,7 +76,8 @@ TEST(EngineRun, CallbacksFeedAndTakeTheStream) {
   engine machine(cpu_options());
   byte_view rest = text;
   auto read = [&rest](byte_span into) -> result<std::size_t> {
-    const std::size_t n = std::min({into.size(), rest.size(), std::size_t{9999}});
+    const std::size_t n =
+        std::min({into.size(), rest.size(), std::size_t{9999}});
     std::copy_n(rest.begin(), n, into.begin());
     rest = rest.subspan(n);
     return n;
@@ -103,8 +104,8 @@ TEST(EngineRun, AFailingSourceCallbackEndsTheRunWithItsWords) {
   };
   bytes output;
   auto work = age::make_encrypt(to_test_identity(false));
-  const auto report = machine.run(*work, source::from_callback(read),
-                                  sink::to_memory(output));
+  const auto report =
+      machine.run(*work, source::from_callback(read), sink::to_memory(output));
   EXPECT_EQ(report.outcome.code(), status_code::io_error);
   EXPECT_EQ(report.outcome.message(), "the tape tore");
 }
@@ -119,8 +120,8 @@ TEST(EngineRun, AFailingSinkCallbackEndsTheRunWithItsWords) {
     return {};
   };
   auto work = age::make_encrypt(to_test_identity(false));
-  const auto report = machine.run(*work, source::from_memory(text),
-                                  sink::to_callback(write));
+  const auto report =
+      machine.run(*work, source::from_memory(text), sink::to_callback(write));
   EXPECT_EQ(report.outcome.message(), "no more room");
 }
 
@@ -169,7 +170,7 @@ TEST(EngineRun, AReplacedFileKeepsItsPermissionsAndAFailureKeepsTheFile) {
   report = machine.run(*back, source::from_memory(good), sink::to_file(out));
   ASSERT_TRUE(report.outcome.ok()) << report.outcome.message();
   EXPECT_EQ(read_file(out), sample(100));
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(::stat(out.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 07777, 0640u);
 }
@@ -218,14 +219,12 @@ TEST(EngineRun, ADescriptorIsReadFromItsOffsetAndLeftAtTheEnd) {
   ASSERT_EQ(::write(out, "head", 4), 4);
   engine machine(cpu_options());
   auto work = age::make_encrypt(to_test_identity(false));
-  const auto report = machine.run(*work, source::from_descriptor(in),
-                                  sink::to_descriptor(out));
+  const auto report =
+      machine.run(*work, source::from_descriptor(in), sink::to_descriptor(out));
   ASSERT_TRUE(report.outcome.ok());
   EXPECT_EQ(::lseek(in, 0, SEEK_CUR), 500000);
-  const bytes expected =
-      encrypt(byte_view(text).subspan(1000), false).output;
-  EXPECT_EQ(::lseek(out, 0, SEEK_CUR),
-            static_cast<off_t>(4 + expected.size()));
+  const bytes expected = encrypt(byte_view(text).subspan(1000), false).output;
+  EXPECT_EQ(::lseek(out, 0, SEEK_CUR), static_cast<off_t>(4 + expected.size()));
   const bytes written = read_file(dir / "out");
   EXPECT_EQ(bytes(written.begin() + 4, written.end()), expected);
   ::close(in);
@@ -249,8 +248,8 @@ TEST(EngineRun, HostBuffersStayWithinTheBudget) {
   const bytes text = sample(30u << 20);
   const fed_pipe pipe(text);
   auto work = age::make_encrypt(to_test_identity(true));
-  const auto report = machine.run(*work, source::from_descriptor(pipe.fd()),
-                                  sink::discard());
+  const auto report =
+      machine.run(*work, source::from_descriptor(pipe.fd()), sink::discard());
   ASSERT_TRUE(report.outcome.ok()) << report.outcome.message();
   EXPECT_LE(report.statistics.buffer_peak_bytes, 4u << 20);
   EXPECT_GT(report.statistics.buffer_peak_bytes, 0u);
@@ -263,8 +262,7 @@ TEST(EngineRun, WithoutAPluginTheErrorSaysWhichJobHasNoDevice) {
   engine machine(options);
   const auto tried = encrypt_with(machine, sample(10));
   EXPECT_EQ(tried.report.outcome.code(), status_code::no_device);
-  EXPECT_NE(tried.report.outcome.message().find("age-seal"),
-            std::string::npos);
+  EXPECT_NE(tried.report.outcome.message().find("age-seal"), std::string::npos);
 }
 
 TEST(EngineRun, AStopWhileNothingComesEndsTheRun) {
@@ -280,9 +278,9 @@ TEST(EngineRun, AStopWhileNothingComesEndsTheRun) {
     auto work = age::make_encrypt(to_test_identity(false));
     bytes output;
     std::promise<run_report> promise;
-    machine.start(*work, source::from_descriptor(ends[0]),
-                  sink::to_memory(output), options,
-                  [&promise](run_report r) { promise.set_value(std::move(r)); });
+    machine.start(
+        *work, source::from_descriptor(ends[0]), sink::to_memory(output),
+        options, [&promise](run_report r) { promise.set_value(std::move(r)); });
     auto future = promise.get_future();
     EXPECT_EQ(future.wait_for(50ms), std::future_status::timeout);
     stop.request_stop();
@@ -339,9 +337,9 @@ TEST(EngineRun, ABlockedSinkCanBeStopped) {
     const bytes text = sample(20u << 20);
     auto work = age::make_encrypt(to_test_identity(false));
     std::promise<run_report> promise;
-    machine.start(*work, source::from_memory(text),
-                  sink::to_descriptor(ends[1]), options,
-                  [&promise](run_report r) { promise.set_value(std::move(r)); });
+    machine.start(
+        *work, source::from_memory(text), sink::to_descriptor(ends[1]), options,
+        [&promise](run_report r) { promise.set_value(std::move(r)); });
     auto future = promise.get_future();
     EXPECT_EQ(future.wait_for(200ms), std::future_status::timeout);
     stop.request_stop();
@@ -377,11 +375,9 @@ TEST(EngineRun, SeveralRunsShareOneEngine) {
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     works.push_back(age::make_encrypt(to_test_identity(false)));
     reports.push_back(promises[i].get_future());
-    machine.start(*works[i], source::from_memory(text),
-                  sink::to_memory(outputs[i]), {},
-                  [&promises, i](run_report r) {
-                    promises[i].set_value(std::move(r));
-                  });
+    machine.start(
+        *works[i], source::from_memory(text), sink::to_memory(outputs[i]), {},
+        [&promises, i](run_report r) { promises[i].set_value(std::move(r)); });
   }
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     EXPECT_TRUE(reports[i].get().outcome.ok());
@@ -401,14 +397,15 @@ TEST(EngineRun, ProgressIsReportedAndTelemetryAddsUp) {
   byte_view rest = text;
   auto read = [&rest](byte_span into) -> result<std::size_t> {
     std::this_thread::sleep_for(60ms);
-    const std::size_t n = std::min({into.size(), rest.size(), std::size_t{70000}});
+    const std::size_t n =
+        std::min({into.size(), rest.size(), std::size_t{70000}});
     std::copy_n(rest.begin(), n, into.begin());
     rest = rest.subspan(n);
     return n;
   };
   auto work = age::make_encrypt(to_test_identity(false));
-  const auto report = machine.run(*work, source::from_callback(read),
-                                  sink::discard(), options);
+  const auto report =
+      machine.run(*work, source::from_callback(read), sink::discard(), options);
   ASSERT_TRUE(report.outcome.ok());
   EXPECT_GE(calls, 2);
   const telemetry& t = report.statistics;
@@ -462,8 +459,8 @@ TEST(EngineRun, EveryTruncationReleasesWholeChunksAndFails) {
     const auto opened = decrypt_with(machine, byte_view(sealed).first(keep));
     EXPECT_EQ(opened.report.outcome.code(), status_code::invalid_data) << keep;
     EXPECT_EQ(opened.output.size() % 65536, 0u) << keep;
-    EXPECT_TRUE(std::equal(opened.output.begin(), opened.output.end(),
-                           text.begin()))
+    EXPECT_TRUE(
+        std::equal(opened.output.begin(), opened.output.end(), text.begin()))
         << keep;
     const std::size_t whole = keep < header ? 0 : (keep - header) / 65552;
     EXPECT_EQ(opened.output.size(), whole * 65536) << keep;

@@ -155,16 +155,19 @@ class Package(unittest.TestCase):
     def test_pkg_config_builds_a_host(self):
         setting = {**os.environ,
                    "PKG_CONFIG_PATH": str(self.library / "pkgconfig")}
-        words = ["pkg-config", "nexus-pipe"]
-        self.assertEqual(
-            pathlib.Path(text_of(*words, "--variable=plugindir", env=setting))
-            .resolve(), self.library / "nexus-pipe" / "plugins")
-        library = text_of(*words, "--variable=libdir", env=setting)
-        flags = shlex.split(text_of(*words, "--cflags", "--libs", env=setting))
+
+        def asked(*what):  # pkg-config escapes spaces as a shell wants them
+            return shlex.split(text_of("pkg-config", "nexus-pipe", *what,
+                                       env=setting))
+
+        plugins = pathlib.Path(asked("--variable=plugindir")[0])
+        self.assertEqual(plugins.resolve(),
+                         self.library / "nexus-pipe" / "plugins")
+        library = asked("--variable=libdir")[0]
         program = self.scratch / "encrypt-file"
         run(self.given.cxx, "-std=c++20", *self.given.flags.split(),
             self.scratch / "examples" / "embed" / "main.cpp", "-o", program,
-            *flags, f"-Wl,-rpath,{library}")
+            *asked("--cflags", "--libs"), f"-Wl,-rpath,{library}")
         self.encrypt_with(program)
 
     def test_a_host_says_what_is_wrong(self):
