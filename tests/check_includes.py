@@ -54,6 +54,7 @@ CORE = {
     "format": (["base", "crypto"], ["nexus"]),
     "ops": (["base", "crypto", "format"], ["nexus"]),
     "hwinfo": (["base"], ["nexus", "hwloc", "system"]),
+    "kernels": ([], []),
     "io": (["async", "base"], ["nexus", "asio", "system", "uring"]),
     "backend": (["async", "base"], ["nexus", "system"]),
     "engine": (

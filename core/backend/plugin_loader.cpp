@@ -27,8 +27,8 @@ T copy_table(const T* from, std::uint32_t size) {
   return copy;
 }
 
-status refuse(const std::string& path, const std::string& reason) {
-  return {status_code::unsupported, path + ": " + reason};
+status refuse(const std::string& reason) {
+  return {status_code::unsupported, reason};
 }
 
 // The sizes of version 1.0: what a table must hold at the least.
@@ -53,7 +53,7 @@ bool valid_name(const char* name) {
   });
 }
 
-status check_backend(const nexus_backend& backend, const std::string& path) {
+status check_backend(const nexus_backend& backend) {
   const std::pair<bool, const char*> mandatory[] = {
       {backend.probe != nullptr, "backend.probe"},
       {backend.caps != nullptr, "backend.caps"},
@@ -61,16 +61,15 @@ status check_backend(const nexus_backend& backend, const std::string& path) {
       {backend.close != nullptr, "backend.close"},
       {backend.submit != nullptr, "backend.submit"}};
   for (const auto& [present, name] : mandatory)
-    if (!present) return refuse(path, std::string(name) + " is missing");
+    if (!present) return refuse(std::string(name) + " is missing");
   if (backend.import_buffer != nullptr && backend.release_buffer == nullptr)
-    return refuse(path, "backend.release_buffer is missing");
+    return refuse("backend.release_buffer is missing");
   return {};
 }
 
-status check_operation(const nexus_operation& operation,
-                       const std::string& path) {
+status check_operation(const nexus_operation& operation) {
   if (!valid_name(operation.name))
-    return refuse(path, "operation.name is missing or not [a-z0-9-]+");
+    return refuse("operation.name is missing or not [a-z0-9-]+");
   const std::pair<bool, const char*> mandatory[] = {
       {operation.create != nullptr, "create"},
       {operation.destroy != nullptr, "destroy"},
@@ -78,25 +77,24 @@ status check_operation(const nexus_operation& operation,
       {operation.job != nullptr, "job"}};
   for (const auto& [present, name] : mandatory)
     if (!present)
-      return refuse(path, std::string("operation.") + name + " is missing");
+      return refuse(std::string("operation.") + name + " is missing");
   return {};
 }
 
 // What may not be loaded at all, before any code of it runs.
 status check_file(const std::string& path) {
   struct stat info{};
-  if (::stat(path.c_str(), &info) != 0)
-    return refuse(path, std::strerror(errno));
-  if (!S_ISREG(info.st_mode)) return refuse(path, "not a regular file");
+  if (::stat(path.c_str(), &info) != 0) return refuse(std::strerror(errno));
+  if (!S_ISREG(info.st_mode)) return refuse("not a regular file");
   if ((info.st_mode & S_IWOTH) != 0)
-    return refuse(path, "anyone may write to it (chmod o-w)");
+    return refuse("anyone may write to it (chmod o-w)");
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return refuse(path, std::strerror(errno));
+  if (fd < 0) return refuse(std::strerror(errno));
   unsigned char magic[SELFMAG] = {};
   const ssize_t got = ::read(fd, magic, sizeof magic);
   ::close(fd);
   if (got != SELFMAG || std::memcmp(magic, ELFMAG, SELFMAG) != 0)
-    return refuse(path, "not an ELF file");
+    return refuse("not an ELF file");
   return {};
 }
 
@@ -146,12 +144,11 @@ plugin_candidate open_plugin(const std::string& path) {
   void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (handle == nullptr) {
     const char* why = ::dlerror();
-    return fail(why != nullptr ? why : path + ": cannot be loaded");
+    return fail(why != nullptr ? why : "it cannot be loaded");
   }
   auto entry = reinterpret_cast<nexus_plugin_entry_fn>(
       ::dlsym(handle, NEXUS_PLUGIN_ENTRY_NAME));
-  if (entry == nullptr)
-    return fail(path + ": exports no " NEXUS_PLUGIN_ENTRY_NAME);
+  if (entry == nullptr) return fail("it exports no " NEXUS_PLUGIN_ENTRY_NAME);
   auto checked = check_plugin(entry(&the_host().table), path);
   if (!checked.ok()) return fail(checked.error().message());
   candidate.plugin = std::make_shared<const loaded_plugin>(std::move(*checked));
@@ -189,18 +186,17 @@ std::vector<std::string> plugin_files(const std::string& directory) {
 result<loaded_plugin> check_plugin(const nexus_plugin* plugin,
                                    const std::string& path) {
   if (plugin == nullptr)
-    return refuse(path, "its entry returned nothing: it cannot run here");
+    return refuse("its entry returned nothing: it cannot run here");
   if (plugin->size < offsetof(nexus_plugin, operation_count))
-    return refuse(path, short_struct("nexus_plugin", plugin->size, min_plugin));
+    return refuse(short_struct("nexus_plugin", plugin->size, min_plugin));
   if (plugin->abi_major != NEXUS_ABI_MAJOR)
-    return refuse(path,
-                  "built for plugin ABI " + std::to_string(plugin->abi_major) +
-                      ", this program has " + std::to_string(NEXUS_ABI_MAJOR));
+    return refuse("built for plugin ABI " + std::to_string(plugin->abi_major) +
+                  ", this program has " + std::to_string(NEXUS_ABI_MAJOR));
   if (plugin->size < min_plugin)
-    return refuse(path, short_struct("nexus_plugin", plugin->size, min_plugin));
+    return refuse(short_struct("nexus_plugin", plugin->size, min_plugin));
   const auto table = copy_table(plugin, plugin->size);
   if (!valid_name(table.name))
-    return refuse(path, "plugin.name is missing or not [a-z0-9-]+");
+    return refuse("plugin.name is missing or not [a-z0-9-]+");
   loaded_plugin loaded;
   loaded.path = path;
   loaded.name = table.name;
@@ -209,27 +205,26 @@ result<loaded_plugin> check_plugin(const nexus_plugin* plugin,
   loaded.abi_minor = table.abi_minor;
   if (table.backend != nullptr) {
     if (table.backend->size < min_backend)
-      return refuse(path, short_struct("nexus_backend", table.backend->size,
-                                       min_backend));
+      return refuse(
+          short_struct("nexus_backend", table.backend->size, min_backend));
     loaded.backend = copy_table(table.backend, table.backend->size);
     loaded.has_backend = true;
-    if (status s = check_backend(loaded.backend, path); !s.ok()) return s;
+    if (status s = check_backend(loaded.backend); !s.ok()) return s;
   }
   if (table.operation_count != 0 && table.operations == nullptr)
-    return refuse(path, "plugin.operations is missing");
+    return refuse("plugin.operations is missing");
   for (std::uint32_t i = 0; i < table.operation_count; ++i) {
     const nexus_operation* operation = table.operations[i];
     if (operation == nullptr)
-      return refuse(path, "plugin.operations holds a null pointer");
+      return refuse("plugin.operations holds a null pointer");
     if (operation->size < min_operation)
-      return refuse(path, short_struct("nexus_operation", operation->size,
-                                       min_operation));
+      return refuse(
+          short_struct("nexus_operation", operation->size, min_operation));
     loaded.operations.push_back(copy_table(operation, operation->size));
-    if (status s = check_operation(loaded.operations.back(), path); !s.ok())
-      return s;
+    if (status s = check_operation(loaded.operations.back()); !s.ok()) return s;
   }
   if (!loaded.has_backend && loaded.operations.empty())
-    return refuse(path, "brings neither a backend nor an operation");
+    return refuse("brings neither a backend nor an operation");
   return loaded;
 }
 
@@ -294,13 +289,14 @@ void plugin_loader::consider(const std::string& path) {
       if (!known.plugin || known.plugin->name != candidate.plugin->name)
         continue;
       candidate.plugin = nullptr;
-      candidate.reason = real + ": another plugin of this name was found first";
+      candidate.reason = "another plugin of this name was found first";
       break;
     }
   }
   if (log_)
-    log_(candidate.plugin ? "plugin loaded: " + real
-                          : "plugin refused: " + candidate.reason);
+    log_(candidate.plugin
+             ? "plugin loaded: " + real
+             : "plugin refused: " + real + ": " + candidate.reason);
   candidates_.push_back(std::move(candidate));
 }
 
@@ -319,16 +315,16 @@ void plugin_loader::load_all() {
     std::string reason;
     struct stat info{};
     if (!directory.starts_with('/'))
-      reason = ": not an absolute path";
+      reason = "not an absolute path";
     else if (::stat(directory.c_str(), &info) != 0)
-      reason = std::string(": ") + std::strerror(errno);
+      reason = std::strerror(errno);
     else if (!S_ISDIR(info.st_mode))
-      reason = ": not a directory";
+      reason = "not a directory";
     else if (directory_is_open_to_all(directory))
-      reason = ": anyone may write to it";
+      reason = "anyone may write to it";
     if (!reason.empty()) {
-      candidates_.push_back({directory, directory + reason, nullptr});
-      if (log_) log_("plugin directory refused: " + directory + reason);
+      candidates_.push_back({directory, reason, nullptr});
+      if (log_) log_("plugin directory refused: " + directory + ": " + reason);
       continue;
     }
     for (const auto& path : plugin_files(directory)) consider(path);

@@ -1,7 +1,9 @@
 #include "engine/run.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <stop_token>
+#include <utility>
 
 #include "engine/run_segment.hpp"
 
@@ -50,6 +52,8 @@ task<void> run::main() {
       outcome = {status_code::internal, e.what()};
     }
   }
+  core_.remove_run(this);
+  co_await children_.join();
   auto report = std::make_shared<run_report>();
   report->outcome = std::move(outcome);
   report->statistics = snapshot();
@@ -57,7 +61,6 @@ task<void> run::main() {
   writer_.reset();
   from_.reset();
   to_.reset();
-  core_.remove_run(this);
   core_.blocking.post(
       [done = std::move(done_), report] { done(std::move(*report)); });
 }
@@ -221,11 +224,18 @@ void run::stop_reading() {
 }
 
 void run::tick() {
-  if (!options_.progress || progress_busy_.exchange(true)) return;
-  core_.blocking.post([self = shared_from_this(), now = snapshot()] {
-    self->options_.progress(now);
-    self->progress_busy_ = false;
-  });
+  if (options_.progress && !std::exchange(progress_busy_, true))
+    spawn(report_progress());
+}
+
+// A child like the others: the host's callback has returned before the run has.
+task<void> run::report_progress() {
+  auto call = [this, now = snapshot()] {
+    options_.progress(now);
+    return true;
+  };
+  (void)co_await core_.blocking.run(call);
+  progress_busy_ = false;
 }
 
 telemetry run::snapshot() const {

@@ -89,6 +89,7 @@ class run : public std::enable_shared_from_this<run> {
   void fail(status why);
   void stop_reading();
   [[nodiscard]] telemetry snapshot() const;
+  task<void> report_progress();
   template <class Child>
   void spawn(Child child);
 
@@ -128,7 +129,7 @@ class run : public std::enable_shared_from_this<run> {
 
   bool reading_stopped_ = false;
   bool stop_requested_ = false;
-  std::atomic<bool> progress_busy_ = false;
+  bool progress_busy_ = false;
   std::optional<status> failure_;  // of the run as a whole
   status stream_end_;              // what the last segment ended with
 

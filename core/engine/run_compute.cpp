@@ -110,9 +110,9 @@ bool run::make_job(segment& mine, std::uint32_t stage) {
     }
     mine.job = std::move(*made);
   }
-  mine.todo = empty                     ? segment::step::skip
-              : mine.job.params.empty() ? segment::step::check
-                                        : segment::step::job;
+  mine.todo = segment::step::job;
+  if (empty) mine.todo = segment::step::skip;
+  if (!empty && !mine.job.needed) mine.todo = segment::step::check;
   mine.result = {};
   mine.tried.clear();
   mine.failures = 0;

@@ -74,9 +74,10 @@ stage_plan age_opener::plan() const {
 
 job_request age_opener::make_job(const segment_view& segment,
                                  const payload_key& key) const {
-  if (segment.input.empty()) return {};
+  if (segment.input.empty()) return {{}, false};
   return {age_params(segment.offset / age_sealed_chunk,
-                     segment.last && !segment.broken, key)};
+                     segment.last && !segment.broken, key),
+          true};
 }
 
 verdict age_opener::check(const segment_view& segment,

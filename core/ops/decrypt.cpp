@@ -200,7 +200,7 @@ result<operation_plan> decrypt_operation::plan(const plan_request& request) {
 
 result<job_request> decrypt_operation::make_job(const segment_view& segment) {
   if (!is_armor_stage(segment)) return opener_.make_job(segment, key_);
-  if (segment.input.empty()) return job_request{};
+  if (segment.input.empty()) return job_request{{}, false};
   nexus_armor_params params{};
   params.size = sizeof params;
   if (crlf_) params.flags = NEXUS_ARMOR_CRLF;

@@ -102,7 +102,7 @@ result<operation_plan> encrypt_operation::plan(const plan_request& request) {
 
 result<job_request> encrypt_operation::make_job(const segment_view& segment) {
   if (segment.stage != seal_stage) {
-    if (segment.input.empty()) return job_request{};
+    if (segment.input.empty()) return job_request{{}, false};
     return job_request{armor_params()};
   }
   // Two chunks under one number would give the key away.

@@ -13,6 +13,8 @@ import tempfile
 import time
 import unittest
 
+sys.dont_write_bytecode = True  # beside the sources
+
 HERE = pathlib.Path(__file__).resolve().parent
 DATA = HERE / "data"
 DEFAULT_BIN = HERE.parents[1] / "build/default/bin/nexus-pipe"
@@ -181,8 +183,8 @@ class _Result(unittest.TextTestResult):
         self.passed += 1
 
     def addSkip(self, test, reason):
-        super().addSkip(test, reason)
-        print(f"skip: {test.id()}: {reason}", flush=True)
+        unittest.TestResult.addSkip(self, test, reason)
+        print(f"\nskip: {test.id()}: {reason}", flush=True)
 
 
 def report(passed, failed, skipped):

@@ -49,6 +49,7 @@ class FullDisk(harness.CommandTest):
     def test_a_named_file_is_removed(self):
         for words in self.runs():
             with self.subTest(words):
+                (self.small / "out").unlink(missing_ok=True)
                 done = self.run_it(*words, "-o", "small/out")
                 self.assert_clear_error(done, 3)
                 self.assertRegex(done.stderr.decode(),
@@ -88,12 +89,14 @@ class Limits(harness.CommandTest):
     def test_a_file_size_limit_is_an_error_and_no_signal(self):
         plain = harness.pattern(3 << 20)
         for io in ("auto", "threads"):
-            done = self.limited(resource.RLIMIT_FSIZE, 1 << 20, "encrypt", "-r",
-                                harness.ALICE, "--io", io, "-o", "out",
-                                input=plain)
-            self.assert_clear_error(done, 3)
-            self.assertIn(b"File too large", done.stderr)
-            self.assertEqual(self.names(), [])
+            with self.subTest(io):
+                (self.dir / "out").unlink(missing_ok=True)
+                done = self.limited(
+                    resource.RLIMIT_FSIZE, 1 << 20, "encrypt", "-r",
+                    harness.ALICE, "--io", io, "-o", "out", input=plain)
+                self.assert_clear_error(done, 3)
+                self.assertIn(b"File too large", done.stderr)
+                self.assertEqual(self.names(), [])
 
     def check_either(self, done, plain):
         """It worked, or it said why not: no crash, no wrong output."""
@@ -114,8 +117,9 @@ class Limits(harness.CommandTest):
                         continue  # the loader's own files
                     self.check_either(done, plain)
 
-    @unittest.skipIf(harness.sanitized(), "sanitizers map terabytes")
     def test_little_address_space(self):
+        if harness.sanitized():
+            self.skipTest("sanitizers map terabytes")
         plain = harness.pattern(3000000)
         for mib in (24, 32, 48, 64, 96, 128, 192, 256, 512):
             with self.subTest(mib):
@@ -165,8 +169,9 @@ class WhatOthersSee(harness.CommandTest):
         process.stdin.flush()
         return process
 
-    @unittest.skipIf(harness.sanitized(), "sanitizer builds stay dumpable")
     def test_the_memory_of_a_run_is_closed_to_its_own_user(self):
+        if harness.sanitized():
+            self.skipTest("sanitizer builds stay dumpable")
         for words in (["encrypt", "-r", harness.ALICE], ["decrypt"]):
             with self.subTest(words):
                 process = self.start_as_nobody(*words)

@@ -170,6 +170,35 @@ class Streaming(harness.CommandTest):
         self.assertEqual(process.wait(harness.TIMEOUT), 0)
         self.assertEqual(self.decrypt(sealed).stdout, plain)
 
+    def test_an_input_that_shrinks_meanwhile(self):
+        """Its end is an end or an error, and no defect of the program."""
+        whole = harness.pattern(16 << 20)
+        sealed = self.encrypt(whole)
+        for words, data in ((["encrypt", "-r", harness.ALICE], whole),
+                            (["decrypt", "-i", harness.ALICE_KEY], sealed)):
+            for io in ("auto", "threads"):
+                with self.subTest(words[0], io=io):
+                    self.shrink([*words, "--io", io], data, whole)
+
+    def shrink(self, words, data, whole):
+        source = self.dir / "in"
+        source.write_bytes(data)
+        process = self.start(*words, "--memory", "1M", source,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        first = os.read(process.stdout.fileno(), 1000)
+        os.truncate(source, 1 << 20)
+        out, err = process.communicate(timeout=harness.TIMEOUT)
+        done = subprocess.CompletedProcess(words, process.returncode,
+                                           first + out, err)
+        if words[0] == "decrypt":
+            self.assert_whole_chunks(done.stdout, whole)
+            self.assertIn(harness.status(done.returncode), (1, 3))
+        if done.returncode != 0:
+            self.assert_clear_error(done, harness.status(done.returncode))
+        else:
+            plain = self.decrypt(done.stdout).stdout
+            self.assertEqual(plain, whole[:len(plain)])
+
     def test_what_follows_in_a_pipe_belongs_to_the_same_file(self):
         """Two files in one pipe are one damaged file, not one good one."""
         done = self.decrypt(self.encrypt(b"one") + self.encrypt(b"two"))

@@ -163,7 +163,7 @@ class operation_runner {
                                  stage.extra_output;
     for (int attempt = 0; attempt < 4; ++attempt) {
       naive_result done;
-      if (!job->params.empty()) {
+      if (job->needed) {
         done = naive_job(stage.job, job->params, segment.input);
       }
       job_outcome outcome{done.output.size(),
@@ -173,7 +173,7 @@ class operation_runner {
                           {}};
       if (done.output.size() > capacity) return defect("output too small");
       output = std::move(done.output);
-      if (!job->params.empty()) output.resize(capacity, std::byte{0xee});
+      if (job->needed) output.resize(capacity, std::byte{0xee});
       output.shrink_to_fit();
       outcome.output = output;
       if (settings_.tamper) settings_.tamper(segment, attempt, outcome);

@@ -58,13 +58,17 @@ class AsioRun : public testing::Test {
     return age::make_decrypt(std::move(options));
   }
 
-  // Never ends. The first read runs `begun` on the host's executor.
+  // Does not end by itself in the time that a stop takes. The first read runs
+  // `begun` on the host's executor.
   source endless(std::function<void()> begun) {
+    using clock = std::chrono::steady_clock;
     auto first = std::make_shared<bool>(true);
+    const auto end = clock::now() + std::chrono::seconds(20);
     return source::from_callback(
-        [this, first, begun](std::span<std::byte> to) -> result<std::size_t> {
+        [this, first, begun,
+         end](std::span<std::byte> to) -> result<std::size_t> {
           if (std::exchange(*first, false)) asio::post(host_, begun);
-          return to.size();
+          return clock::now() < end ? to.size() : 0;
         });
   }
 

@@ -50,7 +50,7 @@ constexpr command_help run_help{
     "OPERATION [--set KEY=VALUE]... [OPTIONS] [IN]",
     "Runs IN, or standard input, through an operation of a plugin. The list\n"
     "of them is in `nexus-pipe plugins`.\n",
-    "  nexus-pipe run rot13 --set rounds=1 -o out.txt in.txt\n"};
+    "  nexus-pipe run rot --set by=13 -o out.txt in.txt\n"};
 
 constexpr command_help devices_help{
     "devices", "show the machine, its devices, and how much runs at once",

@@ -128,7 +128,7 @@ class NEXUS_API engine {
   [[nodiscard]] hardware machine() const;
 
  private:
-  class impl;
+  class __attribute__((visibility("hidden"))) impl;
   std::shared_ptr<impl> impl_;
 };
 

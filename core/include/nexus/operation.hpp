@@ -81,9 +81,10 @@ struct segment_view {
 
 struct job_request {
   // The parameter block of the stage's device operation, as plugin.h pins it.
-  // Wiped by the engine after use. Empty: no job is needed, and check() gets a
-  // result without output.
+  // Wiped by the engine after use.
   std::vector<std::byte> params;
+  // False: no device is asked, and check() gets a result without output.
+  bool needed = true;
 };
 
 // What a device said of a job.

@@ -1,0 +1,81 @@
+# Completion of nexus-pipe for bash. Source it, or put it where bash-completion
+# looks: share/bash-completion/completions/nexus-pipe.
+
+# The words of the command line that may follow a command.
+_nexus_pipe_options() {
+  local resources="--max-threads --memory --memory-fraction --max-inflight
+    --segment-size --backend --plugin-dir"
+  local stream="-o --output --no-sync $resources --policy --gpu-threshold --io
+    --progress -q --quiet -v --verbose"
+  local passphrase="--passphrase-file --passphrase-fd"
+  case $1 in
+    encrypt)
+      echo "-r --recipient -R --recipients-file -i --identity -p --passphrase
+        $passphrase -a --armor $stream"
+      ;;
+    decrypt) echo "-i --identity $passphrase $stream" ;;
+    keygen) echo "-o --output -y --public" ;;
+    inspect) echo "--json" ;;
+    devices) echo "--json $resources" ;;
+    plugins) echo "--why --json --plugin-dir" ;;
+    run) echo "--set $stream" ;;
+  esac
+  echo "-h --help"
+}
+
+_nexus_pipe() {
+  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+  local command=${COMP_WORDS[1]}
+  COMPREPLY=()
+  if ((COMP_CWORD == 1)); then
+    COMPREPLY=($(compgen -W "encrypt decrypt keygen inspect run devices plugins
+      help --help --version" -- "$cur"))
+    return
+  fi
+  case $prev in
+    -o | --output | -i | --identity | -R | --recipients-file | \
+      --passphrase-file)
+      compopt -o filenames 2>/dev/null
+      mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+      return
+      ;;
+    --plugin-dir)
+      compopt -o filenames 2>/dev/null
+      mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+      return
+      ;;
+    --policy)
+      COMPREPLY=($(compgen -W "lect threshold round-robin" -- "$cur"))
+      return
+      ;;
+    --io)
+      COMPREPLY=($(compgen -W "auto uring threads" -- "$cur"))
+      return
+      ;;
+    --progress)
+      COMPREPLY=($(compgen -W "auto always never" -- "$cur"))
+      return
+      ;;
+    --backend)
+      COMPREPLY=($(compgen -W "$(nexus-pipe plugins --json 2>/dev/null |
+        sed -n 's/^ *"plugin": "\([a-z0-9-]*\)",$/\1/p' | sort -u)" -- "$cur"))
+      return
+      ;;
+    -r | --recipient | --passphrase-fd | --max-threads | --memory | \
+      --memory-fraction | --max-inflight | --segment-size | --gpu-threshold | \
+      --set)
+      return
+      ;;
+  esac
+  if [[ $cur == -* ]]; then
+    COMPREPLY=($(compgen -W "$(_nexus_pipe_options "$command")" -- "$cur"))
+  elif [[ $command == help ]]; then
+    COMPREPLY=($(compgen -W "encrypt decrypt keygen inspect run devices
+      plugins" -- "$cur"))
+  else
+    compopt -o filenames 2>/dev/null
+    mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+  fi
+}
+
+complete -F _nexus_pipe nexus-pipe

@@ -1,0 +1,51 @@
+// Encrypts or decrypts standard input with the age-encryption package.
+//
+//   node peer.mjs encrypt [--armor] (--recipient R... | --passphrase P)
+//   node peer.mjs decrypt (--identity I... | --passphrase P)
+//
+// The passphrases of tests are no secrets.
+import { webcrypto } from "node:crypto";
+import { readFileSync, writeSync } from "node:fs";
+import { parseArgs } from "node:util";
+
+globalThis.crypto ??= webcrypto; // not there by itself in node 18
+const age = await import("age-encryption");
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    armor: { type: "boolean", default: false },
+    recipient: { type: "string", multiple: true, default: [] },
+    identity: { type: "string", multiple: true, default: [] },
+    passphrase: { type: "string" },
+    "work-factor": { type: "string", default: "10" },
+  },
+});
+
+async function encrypt(plain) {
+  const to = new age.Encrypter();
+  values.recipient.forEach((r) => to.addRecipient(r));
+  if (values.passphrase !== undefined) {
+    to.setScryptWorkFactor(Number(values["work-factor"]));
+    to.setPassphrase(values.passphrase);
+  }
+  const sealed = await to.encrypt(plain);
+  return values.armor ? Buffer.from(age.armor.encode(sealed)) : sealed;
+}
+
+async function decrypt(file) {
+  const from = new age.Decrypter();
+  values.identity.forEach((i) => from.addIdentity(i));
+  if (values.passphrase !== undefined) from.addPassphrase(values.passphrase);
+  const armored = file[0] === "-".charCodeAt(0);
+  const sealed = armored ? age.armor.decode(file.toString("latin1")) : file;
+  return from.decrypt(sealed);
+}
+
+function writeAll(data) {
+  for (let at = 0; at < data.length; ) at += writeSync(1, data, at);
+}
+
+const input = readFileSync(0);
+const work = { encrypt, decrypt }[positionals[0]];
+writeAll(await work(input));
