@@ -171,8 +171,12 @@ void engine_core::add_device(std::unique_ptr<device> opened) {
 void engine_core::learn(std::uint32_t number, const std::string& operation) {
   nexus_caps caps{};
   if (devices[number]->caps(operation, caps) != NEXUS_OK) return;
-  scheduler.set_support(number, scheduler.operation_id(operation),
+  const auto id = scheduler.operation_id(operation);
+  scheduler.set_support(number, id,
                         scheduler_support{caps.min_bytes, caps.max_bytes});
+  // Where io_uring was asked for, it reads everything.
+  if ((caps.flags & NEXUS_CAPS_FILLS) != 0 && options.io != io_mode::uring)
+    fills_.emplace(number, id);
 }
 
 void engine_core::learn_support(const std::string& operation) {

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <nexus/engine.hpp>
 #include <optional>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -50,6 +51,11 @@ class engine_core {
   task<void> open_devices(bool all);
   // Tells the scheduler what every open device makes of a device operation.
   void learn_support(const std::string& operation);
+  // Whether the device's threads read the input of such jobs themselves.
+  [[nodiscard]] bool fills(std::uint32_t device,
+                           std::uint32_t operation) const {
+    return fills_.contains({device, operation});
+  }
   [[nodiscard]] bool wants_all_devices(
       std::optional<std::uint64_t> input_bytes) const noexcept;
 
@@ -114,7 +120,8 @@ class engine_core {
   bool base_loaded_ = false;
   wait_list opened_;
   std::vector<std::string> seen_devices_;  // probed, used or not
-  std::vector<std::string> operations_;    // that support is known of
+  std::set<std::pair<std::uint32_t, std::uint32_t>> fills_;
+  std::vector<std::string> operations_;  // that support is known of
   asio::steady_timer lane_timer_;
 };
 

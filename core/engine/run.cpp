@@ -260,6 +260,7 @@ telemetry run::snapshot() const {
   t.budget_bytes = core_.budget_bytes();
   t.buffer_peak_bytes = core_.buffers.peak_bytes();
   if (io_ != nullptr) io_->report(t.io);
+  t.io.lane_reads = lane_reads_;
   t.stalls = stalls_;
   core_.beat.report(t);
   t.devices = core_.device_report();

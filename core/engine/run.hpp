@@ -8,6 +8,7 @@
 #include <nexus/engine.hpp>
 #include <nexus/operation.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -66,12 +67,15 @@ class run : public std::enable_shared_from_this<run> {
   // Computing.
   task<void> process(segment_ptr mine);
   task<void> read_own_bytes(segment& mine);
+  void take_input(segment& mine, source_reader::outcome got);
+  static std::int32_t read_on_lane(void* context);
+  nexus_job job_of(segment& mine, std::uint32_t stage);
   task<bool> run_stage(segment& mine, std::uint32_t stage);
   task<bool> run_job(segment& mine, std::uint32_t stage);
   task<std::optional<placement>> next_lane(const segment& mine,
                                            std::uint32_t stage);
   void account(const placement& where, std::uint32_t stage, std::uint64_t size,
-               double started, const device_result& result);
+               double started, const segment& mine);
   bool note_failure(segment& mine, const placement& where,
                     const device_result& result);
   [[nodiscard]] bool convicted(const segment& mine) const;
@@ -118,6 +122,8 @@ class run : public std::enable_shared_from_this<run> {
   std::uint32_t peak_slots_ = 0;
   std::uint32_t ahead_ = 0;  // have a slot but no device yet
   wait_list slot_freed_;
+  std::set<std::pair<std::uint64_t, std::uint32_t>>
+      lane_queue_;  // index, stage
 
   std::vector<std::uint32_t> operation_ids_;       // by stage
   std::vector<std::unique_ptr<turnstile>> turns_;  // by stage
@@ -137,6 +143,7 @@ class run : public std::enable_shared_from_this<run> {
   std::uint64_t input_bytes_ = 0;
   std::uint64_t segments_ = 0;
   std::uint64_t retries_ = 0;
+  std::uint64_t lane_reads_ = 0;
   stall_telemetry stalls_;
 };
 

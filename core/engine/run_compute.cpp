@@ -1,6 +1,7 @@
 // The computing part of a run: segments through stages, jobs through devices.
 #include <algorithm>
 #include <nexus/secret.hpp>
+#include <utility>
 
 #include "engine/run_segment.hpp"
 
@@ -21,6 +22,7 @@ job_end end_of(const device_result& result, bool stopped) {
     case NEXUS_E_LOST:
       return job_end::lost;
     case NEXUS_E_CANCELLED:
+    case NEXUS_E_IO:
       return stopped ? job_end::cancelled : job_end::failed;
     default:
       return job_end::failed;
@@ -30,13 +32,6 @@ job_end end_of(const device_result& result, bool stopped) {
 }  // namespace
 
 task<void> run::process(segment_ptr mine) {
-  if (reader_->positional() && !reader_->memory())
-    co_await read_own_bytes(*mine);
-  // What a failed read cut short has no end to stand for.
-  if (mine->broken) {
-    const std::size_t granule = plan_.stages.front().granule;
-    mine->data = mine->data.first(mine->data.size() / granule * granule);
-  }
   for (std::uint32_t stage = 0; stage < plan_.stages.size(); ++stage) {
     const bool go_on = co_await run_stage(*mine, stage);
     if (!go_on) co_return;
@@ -44,25 +39,45 @@ task<void> run::process(segment_ptr mine) {
   deliver(std::move(mine));
 }
 
+// What a failed read cut short has no end to stand for: whole granules are
+// worked on, and the failure follows them.
+void run::take_input(segment& mine, source_reader::outcome got) {
+  mine.unread = false;
+  input_bytes_ += got.bytes;
+  if (got.failure.ok()) return;
+  const std::size_t granule = plan_.stages.front().granule;
+  mine.data = mine.data.first(got.bytes / granule * granule);
+  mine.last = false;
+  mine.broken = true;
+  mine.failure = std::move(got.failure);
+}
+
 task<void> run::read_own_bytes(segment& mine) {
   const stall_timer timer(stalls_.read);
   auto got =
       co_await reader_->read_at(prologue_bytes_ + mine.offset, mine.data);
-  input_bytes_ += got.bytes;
-  if (got.failure.ok()) co_return;
-  mine.data = mine.data.first(got.bytes);
-  mine.last = false;
-  mine.broken = true;
-  mine.failure = std::move(got.failure);
+  take_input(mine, std::move(got));
+}
+
+// On a thread of the device's, which is about to use the bytes.
+std::int32_t run::read_on_lane(void* context) {
+  auto& mine = *static_cast<segment*>(context);
+  const run& owner = mine.owner;
+  mine.got =
+      owner.reader_->read_here(owner.prologue_bytes_ + mine.offset, mine.data);
+  return mine.got.failure.ok() ? NEXUS_OK : NEXUS_E_IO;
 }
 
 // False: the segment is of no use any more.
 task<bool> run::run_stage(segment& mine, std::uint32_t stage) {
   if (failure_) co_return false;
   if (stage == 0 && !make_job(mine, stage)) co_return false;
-  if (mine.todo == segment::step::job) {
+  while (mine.todo == segment::step::job) {
     const bool done = co_await run_job(mine, stage);
     if (!done) co_return false;
+    if (!std::exchange(mine.shortened, false)) break;
+    // The bytes ended early: the job is another one now.
+    if (!make_job(mine, stage)) co_return false;
   }
   mine.submitted();
   {
@@ -131,6 +146,43 @@ bool run::make_job(segment& mine, std::uint32_t stage) {
 
 // Runs the job on one device after the other until one is through with it.
 task<bool> run::run_job(segment& mine, std::uint32_t stage) {
+  for (;;) {
+    const auto where = co_await next_lane(mine, stage);
+    if (!where) co_return false;
+    const bool fills = core_.fills(where->device, operation_ids_[stage]);
+    if (mine.unread && !fills) {
+      co_await read_own_bytes(mine);
+      mine.shortened = mine.broken;
+    }
+    mine.submitted();
+    mine.device = where->device;
+    nexus_job job = job_of(mine, stage);
+    const double started = now_seconds();
+    if (!mine.shortened && !failure_) {
+      device& chosen = *core_.devices[where->device];
+      mine.result = co_await chosen.submit(where->lane, job, owner_);
+    } else {
+      mine.result = {};
+      mine.result.status = NEXUS_E_CANCELLED;
+    }
+    stalls_.compute += now_seconds() - started;
+    if (job.fill != nullptr && mine.result.status != NEXUS_E_CANCELLED) {
+      ++lane_reads_;
+      take_input(mine, std::move(mine.got));
+      mine.shortened = mine.broken;
+    }
+    account(*where, stage, job.input_bytes, started, mine);
+    if (failure_) co_return false;
+    if (mine.shortened) co_return true;
+    if (mine.result.output_bytes > job.output_capacity)
+      mine.result.message = "it claims more output than there is room for";
+    else if (mine.result.status == NEXUS_OK || convicted(mine))
+      co_return true;
+    if (!note_failure(mine, *where, mine.result)) co_return false;
+  }
+}
+
+nexus_job run::job_of(segment& mine, std::uint32_t stage) {
   nexus_job job{};
   job.size = sizeof job;
   job.operation = plan_.stages[stage].job.c_str();
@@ -140,23 +192,11 @@ task<bool> run::run_job(segment& mine, std::uint32_t stage) {
   job.output_capacity = mine.room.size();
   job.params = mine.job.params.data();
   job.params_bytes = static_cast<std::uint32_t>(mine.job.params.size());
-  for (;;) {
-    const auto where = co_await next_lane(mine, stage);
-    if (!where) co_return false;
-    mine.submitted();
-    mine.device = where->device;
-    const double started = now_seconds();
-    device& chosen = *core_.devices[where->device];
-    mine.result = co_await chosen.submit(where->lane, job, owner_);
-    stalls_.compute += now_seconds() - started;
-    account(*where, stage, job.input_bytes, started, mine.result);
-    if (failure_) co_return false;
-    if (mine.result.output_bytes > job.output_capacity)
-      mine.result.message = "it claims more output than there is room for";
-    else if (mine.result.status == NEXUS_OK || convicted(mine))
-      co_return true;
-    if (!note_failure(mine, *where, mine.result)) co_return false;
+  if (mine.unread) {
+    job.fill = &run::read_on_lane;
+    job.fill_context = &mine;
   }
+  return job;
 }
 
 // Whether the data is at fault. The word of a GPU alone does not do: memory
@@ -177,20 +217,28 @@ task<std::optional<placement>> run::next_lane(const segment& mine,
   if (reader_->size())
     request.bytes_to_come =
         *reader_->size() - std::min(*reader_->size(), mine.source_end);
-  for (;;) {
-    if (failure_) co_return std::nullopt;
-    const auto where = core_.scheduler.place(request, now_seconds());
-    if (where) co_return where;
+  // Older segments go first: one that is overtaken again and again would hold
+  // up the output while the window fills behind it.
+  const auto ticket = lane_queue_.emplace(mine.index, stage).first;
+  std::optional<placement> where;
+  while (!failure_) {
+    if (ticket == lane_queue_.begin())
+      where = core_.scheduler.place(request, now_seconds());
+    if (where) break;
     core_.arm_lane_timer();
     co_await core_.lanes_changed.wait();
   }
+  lane_queue_.erase(ticket);
+  if (!lane_queue_.empty()) core_.lanes_changed.notify_all();
+  co_return where;
 }
 
 void run::account(const placement& where, std::uint32_t stage,
-                  std::uint64_t size, double started,
-                  const device_result& result) {
+                  std::uint64_t size, double started, const segment& mine) {
   const double now = now_seconds();
-  const job_end end = end_of(result, failure_.has_value());
+  const device_result& result = mine.result;
+  const bool not_its_fault = failure_.has_value() || mine.shortened;
+  const job_end end = end_of(result, not_its_fault);
   core_.scheduler.finish(where, operation_ids_[stage], size, started, now, end);
   core_.lanes_changed.notify_all();
   auto& counts = core_.device_counts[where.device];

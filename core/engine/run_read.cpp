@@ -84,6 +84,7 @@ task<void> run::read_positional() {
       input_bytes_ += length;
     } else {
       mine->data = {mine->input.data(), static_cast<std::size_t>(length)};
+      mine->unread = true;
     }
     position += length;
     mine->source_end = prologue_bytes_ + position;
@@ -126,6 +127,11 @@ task<void> run::read_sequential() {
     position += length;
     mine->source_end = prologue_bytes_ + position;
     const bool more = !mine->last && !mine->broken;
+    if (mine->broken) {
+      // What is left has no end to stand for.
+      const std::size_t granule = plan_.stages.front().granule;
+      mine->data = mine->data.first(length / granule * granule);
+    }
     dispatch(std::move(mine));
     if (!more) co_return;
     if (core_.wants_all_devices(prologue_bytes_ + input_bytes_) &&

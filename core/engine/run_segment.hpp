@@ -46,6 +46,9 @@ struct run::segment {
   bool broken = false;  // the stream fails after it, for this reason:
   status failure;
   bool waiting_for_device = true;
+  bool unread = false;     // the bytes of data are still to come
+  bool shortened = false;  // they came, but not all
+  source_reader::outcome got;
 
   step todo = step::job;
   job_request job;

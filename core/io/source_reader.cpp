@@ -101,15 +101,36 @@ task<source_reader::outcome> source_reader::read_at(std::uint64_t position,
       break;
     }
     if (got.bytes == 0) {
-      result.failure = {status_code::io_error,
-                        name() + " became shorter while it was read: " +
-                            std::to_string(position + result.bytes) +
-                            " bytes of " + std::to_string(*size_)};
+      result.failure = shorter(position + result.bytes);
       break;
     }
     result.bytes += got.bytes;
   }
   co_return result;
+}
+
+source_reader::outcome source_reader::read_here(std::uint64_t position,
+                                                byte_span buffer) const {
+  outcome result;
+  while (result.bytes < buffer.size()) {
+    const std::uint64_t offset = start_ + position + result.bytes;
+    const ssize_t got =
+        ::pread(from_.state().fd, buffer.data() + result.bytes,
+                std::min(buffer.size() - result.bytes, max_read),
+                static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) result.failure = failure_of(errno);
+    if (got == 0) result.failure = shorter(position + result.bytes);
+    if (got <= 0) break;
+    result.bytes += static_cast<std::size_t>(got);
+  }
+  return result;
+}
+
+status source_reader::shorter(std::uint64_t position) const {
+  return {status_code::io_error,
+          name() + " became shorter while it was read: " +
+              std::to_string(position) + " bytes of " + std::to_string(*size_)};
 }
 
 task<source_reader::outcome> source_reader::read_some(byte_span buffer) {

@@ -36,6 +36,9 @@ class source_reader {
   // Positional: exactly buffer.size() bytes from position, or a failure with
   // the number that were there.
   task<outcome> read_at(std::uint64_t position, byte_span buffer);
+  // (any thread) The same, on the calling thread, which it blocks.
+  [[nodiscard]] outcome read_here(std::uint64_t position,
+                                  byte_span buffer) const;
   // Sequential: at least one byte unless the stream has ended.
   task<outcome> read_some(byte_span buffer);
 
@@ -64,6 +67,7 @@ class source_reader {
  private:
   detail::source_state& state() noexcept { return from_.state(); }
   status failure_of(int error) const;
+  status shorter(std::uint64_t position) const;
   status open_descriptor();
 
   mutable source from_;

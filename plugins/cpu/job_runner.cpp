@@ -90,6 +90,10 @@ nexus_result job_runner::run(const nexus_job& job,
   const operation_table* operation = operation_table::find(job.operation);
   if (operation == nullptr) return failed(NEXUS_E_UNSUPPORTED, nullptr);
   const auto began = clock::now();
+  if (job.fill != nullptr) {
+    const std::int32_t filled = job.fill(job.fill_context);
+    if (filled != NEXUS_OK) return failed(filled, "the input cannot be read");
+  }
   nexus_result result = operation->run(*this, job, cancelled);
   const std::chrono::nanoseconds took = clock::now() - began;
   result.device_ns = static_cast<std::uint64_t>(took.count());

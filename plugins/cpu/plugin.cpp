@@ -86,6 +86,7 @@ std::int32_t caps(std::uint32_t index, const char* operation,
   }
   nexus_caps made{};  // any size and alignment, no scratch memory
   made.size = sizeof made;
+  made.flags = NEXUS_CAPS_FILLS;
   return hand_over(made, caps);
 }
 

@@ -30,8 +30,9 @@ class Terminal:
             fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
 
         self.process = subprocess.Popen(
-            [str(a) for a in arguments], env=env, cwd=cwd, pass_fds=(self.slave,),
-            start_new_session=True, preexec_fn=take_terminal, **streams)
+            [str(a) for a in arguments], env=env, cwd=cwd,
+            pass_fds=(self.slave,), start_new_session=True,
+            preexec_fn=take_terminal, **streams)
         self.shown = b""
 
     def __enter__(self):

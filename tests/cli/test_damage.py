@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Cut, flipped and rearranged files: nothing that is not authentic comes out."""
+"""Cut, flipped and rearranged files: nothing but authentic bytes comes out."""
 
 import concurrent.futures
 
@@ -127,7 +127,8 @@ class ThreeChunks(Damage):
     def offsets(self, size):
         """The edges of each part, and some within."""
         starts = [PAYLOAD + k * SEALED_CHUNK for k in range(3)]
-        edges = [0, 22, 40, HEADER - 1, HEADER, PAYLOAD - 1, size - 17, size - 16]
+        edges = [0, 22, 40, HEADER - 1, HEADER, PAYLOAD - 1, size - 17,
+                 size - 16]
         inside = [s + d for s in starts for d in (0, 1, 63, 4096, 29000)]
         ends = [s - d for s in starts[1:] for d in (1, 16, 17)]
         return sorted({*edges, *inside, *ends, size - 1})
@@ -163,7 +164,8 @@ class ThreeChunks(Damage):
         self.for_each(
             lambda cut, shape: self.refused(
                 sealed[:cut], self.released_before(cut), *shape),
-            [(cut, shape) for cut in sorted(cuts) for shape in self.shapes[1:4]])
+            [(cut, shape) for cut in sorted(cuts)
+             for shape in self.shapes[1:4]])
 
     def test_appended_bytes(self):
         sealed = self.encrypt(self.plain)

@@ -29,7 +29,7 @@ class Help(harness.CommandTest):
             self.help[command] = done.stdout.decode()
 
     def takes(self, command, option):
-        """Whether the command knows the option, whatever it says of its value."""
+        """Whether the command knows the option, whatever else it says."""
         done = self.run_it(command, option)
         return f"unknown option {option}\n" not in done.stderr.decode()
 
@@ -78,7 +78,8 @@ class Help(harness.CommandTest):
     def test_the_examples_name_options_that_exist(self):
         for command, text in self.help.items():
             examples = text[text.index("Examples:"):]
-            for line in re.findall(rf"nexus-pipe {command} ([^|\n]*)", examples):
+            for line in re.findall(rf"nexus-pipe {command} ([^|\n]*)",
+                                   examples):
                 for word in re.findall(r"(?:^| )(-[-a-zA-Z]+)",
                                        line.split("#")[0]):
                     self.assertIn(word, options_in(text), line)

@@ -157,7 +157,7 @@ class Limits(harness.CommandTest):
 class WhatOthersSee(harness.CommandTest):
 
     def start_as_nobody(self, *words):
-        """A run that waits for input, under a user whose files are not root's."""
+        """A run that waits for input; its user is not root."""
         if os.geteuid() != 0:
             who = {}
         else:

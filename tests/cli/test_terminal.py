@@ -51,8 +51,7 @@ class Prompt(TerminalTest):
             tty.type(b"other-try\n")
             code, shown = tty.finish()
         self.assertEqual(code, 2, shown)
-        self.assertIn(b"nexus-pipe: error: the two passphrases are not the same",
-                      shown)
+        self.assertIn(b"error: the two passphrases are not the same", shown)
         self.assertNotIn(b"-try", shown)
         self.assertEqual(self.names(), ["in"])
 

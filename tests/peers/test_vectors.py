@@ -50,8 +50,9 @@ class Vectors(PeerTest):
         if reason := missing_npm_package("cctv-age"):
             self.skipTest(reason)
         folder = self.dir / "vectors"
-        subprocess.run([node(), HERE / "vectors.mjs", folder], check=True,
-                       timeout=harness.TIMEOUT)
+        subprocess.run([node(), HERE / "unpack_testkit.mjs", folder],
+                       check=True, timeout=harness.TIMEOUT,
+                       stdout=subprocess.DEVNULL)
         self.vectors = [Vector(p.name, p.read_bytes())
                         for p in sorted(folder.iterdir())]
         self.assertGreater(len(self.vectors), 100)

@@ -15,7 +15,7 @@ namespace nexus::test {
 namespace {
 
 class Scope : public testing::Test {
- protected:
+ public:
   test_loop loop_;
   scope children_{loop_.context.get_executor()};
   wait_list gate_;

@@ -17,7 +17,7 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 class WaitList : public testing::Test {
- protected:
+ public:
   test_loop loop_;
   wait_list list_;
   std::vector<int> log_;
@@ -75,7 +75,7 @@ TEST_F(WaitList, WhoWaitsAgainNeedsAnotherNotification) {
 }
 
 class Turnstile : public testing::Test {
- protected:
+ public:
   test_loop loop_;
   turnstile turns_;
   std::vector<int> through_;

@@ -74,6 +74,8 @@ struct segment_view {
   std::uint32_t stage = 0;
   std::uint64_t index = 0;   // number in the stream, from 0
   std::uint64_t offset = 0;  // of its first byte in this stage's input
+  // At the first stage, make_job() sees only how many there are: the bytes may
+  // not have been read yet. check() sees them.
   std::span<const std::byte> input;
   bool last = false;    // the stage's input ends with it
   bool broken = false;  // the input failed after these bytes: it has no end

@@ -110,7 +110,8 @@ typedef struct nexus_caps {
 } nexus_caps;
 
 enum {
-  NEXUS_CAPS_WANTS_IMPORT = 1u /* faster on buffers that it imported */
+  NEXUS_CAPS_WANTS_IMPORT = 1u, /* faster on buffers that it imported */
+  NEXUS_CAPS_FILLS = 2u         /* calls nexus_job.fill */
 };
 
 /* How a lane is to be placed. */
@@ -150,6 +151,13 @@ typedef struct nexus_job {
   /* Room for 16-byte tags that the host is to compare, or NULL. */
   uint8_t *tags;
   uint64_t tags_capacity;    /* bytes */
+  /* NULL, or puts the bytes into `input`, which are not there before. Only for
+   * operations whose caps say NEXUS_CAPS_FILLS: to be called exactly once, by
+   * the thread that is about to read the input, so that it finds it in its
+   * cache. Blocks as long as the bytes take. Unless it returns NEXUS_OK, the
+   * job ends with what it returned. */
+  int32_t (*fill)(void *fill_context);
+  void *fill_context;
 } nexus_job;
 
 enum {
@@ -274,7 +282,8 @@ typedef struct nexus_operation {
                     nexus_work **work, nexus_error *error);
   void (*destroy)(nexus_work *work);
   int32_t (*plan)(nexus_work *work, nexus_plan *plan, nexus_error *error);
-  /* Fills params, at most `capacity` bytes (at least 256), and *bytes. Quick:
+  /* The segment's bytes may not be there yet: only their number counts. Fills
+   * params, at most `capacity` bytes (at least 256), and *bytes. Quick:
    * it runs on the engine's thread. */
   int32_t (*job)(nexus_work *work, const nexus_segment *segment, void *params,
                  uint32_t capacity, uint32_t *bytes, nexus_error *error);

@@ -29,6 +29,7 @@ struct io_telemetry {
   std::uint64_t uring_writes = 0;
   std::uint64_t thread_reads = 0;
   std::uint64_t thread_writes = 0;
+  std::uint64_t lane_reads = 0;       // by a worker, just before it computes
   std::uint64_t callback_reads = 0;  // user callbacks and memory
   std::uint64_t callback_writes = 0;
   std::string engine;  // "uring" or "threads"

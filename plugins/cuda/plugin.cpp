@@ -1,0 +1,255 @@
+// NVIDIA cards as a backend.
+#include <nexus/plugin.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <memory>
+#include <new>
+#include <span>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "cpu/results.hpp"
+#include "cpu/worker_pool.hpp"
+#include "cuda_age_lane.hpp"
+#include "enumeration.hpp"
+#include "gpu/age_job.hpp"
+
+using nexus::cpu::hand_over;
+using nexus::cpu::refuse;
+using nexus::cpu::worker_pool;
+using namespace nexus::cuda;
+
+struct nexus_device {
+  nexus_device_info info{};
+  std::atomic<bool> lost{false};
+  struct lane {
+    std::unique_ptr<cuda_age_lane> work;
+    std::vector<std::uint8_t> tags;
+  };
+  std::vector<lane> lanes;
+  std::unique_ptr<worker_pool> pool;  // its threads use the lanes
+};
+
+namespace {
+
+constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
+// Below that the way there and back takes longer than a processor does.
+constexpr std::uint64_t least_bytes = mebibyte;
+constexpr std::uint64_t preferred_bytes = 16 * mebibyte;
+constexpr std::uint64_t most_bytes = 512 * mebibyte;
+
+// Input and output, of all lanes, are to fit beside what others have there.
+std::uint64_t max_bytes_of(const nexus_device_info& info) {
+  const std::uint64_t most = info.memory_bytes == 0
+                                 ? most_bytes
+                                 : std::min(most_bytes, info.memory_bytes / 16);
+  return most / mebibyte * mebibyte;
+}
+
+// The current device belongs to a thread, and those of the caller are not ours
+// to change: whatever sets it runs here.
+template <typename Function>
+void on_own_thread(Function function) {
+  try {
+    std::thread(function).join();
+  } catch (const std::system_error&) {
+    function();  // no thread left: better than not at all
+  }
+}
+
+const nexus_device_info* find_device(std::uint32_t index) {
+  const auto& all = all_devices();
+  return index < all.size() ? &all[index] : nullptr;
+}
+
+std::int32_t probe(const nexus_host*, std::uint32_t index,
+                   nexus_device_info* info) {
+  try {
+    const nexus_device_info* found = find_device(index);
+    return found == nullptr ? NEXUS_E_END : hand_over(*found, info);
+  } catch (const std::bad_alloc&) {
+    return NEXUS_E_END;
+  }
+}
+
+std::int32_t caps(std::uint32_t index, const char* operation,
+                  nexus_caps* caps) {
+  try {
+    const nexus_device_info* found = find_device(index);
+    if (found == nullptr || found->score == 0 ||
+        !nexus::gpu::supports_operation(operation)) {
+      return NEXUS_E_UNSUPPORTED;
+    }
+    nexus_caps made{};
+    made.size = sizeof made;
+    made.flags = NEXUS_CAPS_WANTS_IMPORT;
+    made.min_bytes = least_bytes;
+    made.preferred_bytes = preferred_bytes;
+    made.max_bytes = max_bytes_of(*found);
+    // Of a job of the preferred size: its input and output once more.
+    made.scratch_bytes = 2 * preferred_bytes;
+    return hand_over(made, caps);
+  } catch (const std::bad_alloc&) {
+    return NEXUS_E_UNSUPPORTED;
+  }
+}
+
+bool well_formed(const nexus_open* options) {
+  if (options == nullptr || options->size < sizeof *options ||
+      options->lane_count == 0 || options->lanes == nullptr) {
+    return false;
+  }
+  const std::span lanes(options->lanes, options->lane_count);
+  return std::all_of(lanes.begin(), lanes.end(), [](const nexus_lane* lane) {
+    return lane != nullptr && lane->size >= sizeof *lane &&
+           (lane->processor_count == 0 || lane->processors != nullptr);
+  });
+}
+
+std::int32_t make_lanes(std::uint32_t index, nexus_device& made) {
+  std::int32_t status = NEXUS_OK;
+  on_own_thread([&]() noexcept {
+    for (auto& lane : made.lanes) {
+      if (status != NEXUS_OK) return;
+      status = cuda_age_lane::create(static_cast<int>(index), lane.work);
+    }
+  });
+  return status;
+}
+
+void clear_lanes(nexus_device& device) {
+  on_own_thread([&]() noexcept { device.lanes.clear(); });
+}
+
+std::unique_ptr<worker_pool> start_pool(const nexus_host* host,
+                                        const nexus_open& options,
+                                        nexus_device& owner) {
+  worker_pool::options wanted;
+  wanted.lanes = {options.lanes, options.lane_count};
+  wanted.depth = lane_depth;
+  wanted.thread_name = "nexus-cud";
+  wanted.host = host;
+  wanted.run = [&owner](std::uint32_t lane, const nexus_job& job,
+                        const std::atomic<bool>& cancelled) {
+    auto& mine = owner.lanes[lane];
+    const nexus_result result =
+        nexus::gpu::run_job(*mine.work, job, mine.tags, cancelled);
+    if (result.status == NEXUS_E_LOST) owner.lost = true;
+    return result;
+  };
+  return worker_pool::start(std::move(wanted));
+}
+
+std::int32_t open_device(const nexus_host* host, const nexus_open* options,
+                         nexus_device** device, nexus_error* error) {
+  if (device == nullptr || !well_formed(options)) {
+    return refuse(error, NEXUS_E_ARGUMENT,
+                  "cuda: lanes are not given as pinned");
+  }
+  const nexus_device_info* found = find_device(options->device_index);
+  if (found == nullptr || found->score == 0 ||
+      options->lane_count > found->max_lanes) {
+    return refuse(error, NEXUS_E_ARGUMENT,
+                  "cuda: no such device here, or too many lanes");
+  }
+  auto made = std::make_unique<nexus_device>();
+  made->info = *found;
+  made->lanes.resize(options->lane_count);
+  const std::int32_t status = make_lanes(options->device_index, *made);
+  if (status == NEXUS_OK) made->pool = start_pool(host, *options, *made);
+  if (made->pool == nullptr) {
+    clear_lanes(*made);
+    return status != NEXUS_OK
+               ? refuse(error, status, "cuda: the driver makes no stream")
+               : refuse(error, NEXUS_E_NO_MEMORY,
+                        "cuda: the system gives no more threads");
+  }
+  *device = made.release();
+  return NEXUS_OK;
+}
+
+std::int32_t open(const nexus_host* host, const nexus_open* options,
+                  nexus_device** device, nexus_error* error) {
+  try {
+    return open_device(host, options, device, error);
+  } catch (const std::bad_alloc&) {
+    return refuse(error, NEXUS_E_NO_MEMORY, "cuda: out of memory");
+  }
+}
+
+void close(nexus_device* device) {
+  device->pool.reset();
+  clear_lanes(*device);
+  delete device;
+}
+
+std::int32_t submit(nexus_device* device, std::uint32_t lane,
+                    const nexus_job* job, nexus_done done, void* user) {
+  if (device == nullptr || done == nullptr) return NEXUS_E_ARGUMENT;
+  const std::int32_t fit =
+      nexus::gpu::check_job(job, max_bytes_of(device->info));
+  return fit == NEXUS_OK ? device->pool->submit(lane, job, done, user) : fit;
+}
+
+void cancel(nexus_device* device, std::uint64_t job_id) {
+  device->pool->cancel(job_id);
+}
+
+std::int32_t health(nexus_device* device, nexus_health* health) {
+  nexus_health made{};
+  made.size = sizeof made;
+  if (device->lost) {
+    made.status = NEXUS_E_LOST;
+    std::snprintf(made.message, sizeof made.message,
+                  "a job broke the device's context");
+  }
+  return hand_over(made, health);
+}
+
+// Pinned memory is copied by the card itself. The handle is the memory.
+std::int32_t import_buffer(nexus_device*, void* memory, std::uint64_t bytes,
+                           int, nexus_buffer** buffer) {
+  cudaError_t code = cudaSuccess;
+  on_own_thread([&]() noexcept {
+    code = cudaHostRegister(memory, bytes, cudaHostRegisterPortable);
+  });
+  if (code == cudaSuccess) *buffer = static_cast<nexus_buffer*>(memory);
+  return status_of(code);
+}
+
+void release_buffer(nexus_device*, nexus_buffer* buffer) {
+  on_own_thread([&]() noexcept { cudaHostUnregister(buffer); });
+}
+
+constexpr nexus_backend make_backend() {
+  nexus_backend backend{};
+  backend.size = sizeof backend;
+  backend.probe = probe;
+  backend.caps = caps;
+  backend.open = open;
+  backend.close = close;
+  backend.submit = submit;
+  backend.cancel = cancel;
+  backend.health = health;
+  backend.import_buffer = import_buffer;
+  backend.release_buffer = release_buffer;
+  return backend;
+}
+constexpr nexus_backend backend = make_backend();
+
+#ifndef NEXUS_PLUGIN_VERSION
+#define NEXUS_PLUGIN_VERSION "0.0.0"
+#endif
+
+constexpr nexus_plugin plugin = {
+    sizeof(nexus_plugin), NEXUS_ABI_MAJOR, NEXUS_ABI_MINOR, 0, "cuda",
+    NEXUS_PLUGIN_VERSION, &backend,        nullptr};
+
+}  // namespace
+
+extern "C" const nexus_plugin* nexus_plugin_entry(const nexus_host*) {
+  return &plugin;
+}

@@ -1,0 +1,225 @@
+// OpenCL devices as a backend: those of every driver that the loader knows.
+#include <nexus/plugin.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <new>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "age_program.hpp"
+#include "cl_age_lane.hpp"
+#include "cpu/results.hpp"
+#include "cpu/worker_pool.hpp"
+#include "enumeration.hpp"
+#include "gpu/age_job.hpp"
+#include "program_cache.hpp"
+
+using nexus::cpu::hand_over;
+using nexus::cpu::refuse;
+using nexus::cpu::worker_pool;
+using namespace nexus::opencl;
+
+struct nexus_device {
+  const device_entry* entry = nullptr;
+  age_program program;
+  struct lane {
+    std::unique_ptr<cl_age_lane> work;
+    std::vector<std::uint8_t> tags;
+  };
+  std::vector<lane> lanes;            // they use the program
+  std::unique_ptr<worker_pool> pool;  // its threads use the lanes
+};
+
+namespace {
+
+constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
+// Below that the way there and back takes longer than a processor does.
+constexpr std::uint64_t least_bytes_for_card = mebibyte;
+constexpr std::uint64_t preferred_bytes = 16 * mebibyte;
+constexpr std::uint64_t most_bytes = 512 * mebibyte;
+
+// Input and output, of all lanes, are to fit beside what others have there.
+std::uint64_t max_bytes_of(const device_entry& entry) {
+  std::uint64_t most = std::min(most_bytes, entry.max_allocation / 2);
+  if (entry.info.memory_bytes != 0) {
+    most = std::min(most, entry.info.memory_bytes / 16);
+  }
+  return most / mebibyte * mebibyte;
+}
+
+const device_entry* find_device(std::uint32_t index) {
+  const auto& all = all_devices();
+  return index < all.size() ? &all[index] : nullptr;
+}
+
+std::int32_t probe(const nexus_host*, std::uint32_t index,
+                   nexus_device_info* info) {
+  try {
+    const device_entry* entry = find_device(index);
+    return entry == nullptr ? NEXUS_E_END : hand_over(entry->info, info);
+  } catch (const std::bad_alloc&) {
+    return NEXUS_E_END;
+  }
+}
+
+std::int32_t caps(std::uint32_t index, const char* operation,
+                  nexus_caps* caps) {
+  try {
+    const device_entry* entry = find_device(index);
+    if (entry == nullptr || entry->info.score == 0 ||
+        !nexus::gpu::supports_operation(operation)) {
+      return NEXUS_E_UNSUPPORTED;
+    }
+    const bool cpu = entry->info.kind == NEXUS_DEVICE_CPU;
+    nexus_caps made{};
+    made.size = sizeof made;
+    made.min_bytes = cpu ? 0 : least_bytes_for_card;
+    made.preferred_bytes = preferred_bytes;
+    made.max_bytes = max_bytes_of(*entry);
+    // Of a job of the preferred size: its input and output once more.
+    made.scratch_bytes = 2 * preferred_bytes;
+    return hand_over(made, caps);
+  } catch (const std::bad_alloc&) {
+    return NEXUS_E_UNSUPPORTED;
+  }
+}
+
+bool well_formed(const nexus_open* options) {
+  if (options == nullptr || options->size < sizeof *options ||
+      options->lane_count == 0 || options->lanes == nullptr) {
+    return false;
+  }
+  const std::span lanes(options->lanes, options->lane_count);
+  return std::all_of(lanes.begin(), lanes.end(), [](const nexus_lane* lane) {
+    return lane != nullptr && lane->size >= sizeof *lane &&
+           (lane->processor_count == 0 || lane->processors != nullptr);
+  });
+}
+
+std::int32_t make_lanes(nexus_device& made, std::uint32_t count) {
+  made.lanes.resize(count);
+  for (auto& lane : made.lanes) {
+    const std::int32_t status =
+        cl_age_lane::create(made.program, made.entry->device, lane.work);
+    if (status != NEXUS_OK) return status;
+  }
+  return NEXUS_OK;
+}
+
+std::unique_ptr<worker_pool> start_pool(const nexus_host* host,
+                                        const nexus_open& options,
+                                        nexus_device& owner) {
+  worker_pool::options wanted;
+  wanted.lanes = {options.lanes, options.lane_count};
+  wanted.depth = lane_depth;
+  wanted.thread_name = "nexus-ocl";
+  wanted.host = host;
+  wanted.run = [&owner](std::uint32_t lane, const nexus_job& job,
+                        const std::atomic<bool>& cancelled) {
+    auto& mine = owner.lanes[lane];
+    return nexus::gpu::run_job(*mine.work, job, mine.tags, cancelled);
+  };
+  return worker_pool::start(std::move(wanted));
+}
+
+std::int32_t open_device(const nexus_host* host, const nexus_open* options,
+                         nexus_device** device, nexus_error* error) {
+  if (device == nullptr || !well_formed(options)) {
+    return refuse(error, NEXUS_E_ARGUMENT,
+                  "opencl: lanes are not given as pinned");
+  }
+  const device_entry* entry = find_device(options->device_index);
+  if (entry == nullptr || entry->info.score == 0 ||
+      options->lane_count > entry->info.max_lanes) {
+    return refuse(error, NEXUS_E_ARGUMENT,
+                  "opencl: no such device here, or too many lanes");
+  }
+  auto made = std::make_unique<nexus_device>();
+  made->entry = entry;
+  std::string why;
+  const program_cache cache(program_cache::users_folder());
+  std::int32_t status = build_age_program(*entry, cache, made->program, why);
+  if (status != NEXUS_OK) {
+    return refuse(
+        error, status,
+        ("opencl: " + std::string(entry->info.name) + ": " + why).c_str());
+  }
+  status = make_lanes(*made, options->lane_count);
+  if (status != NEXUS_OK) {
+    return refuse(error, status, "opencl: the driver makes no command queue");
+  }
+  made->pool = start_pool(host, *options, *made);
+  if (!made->pool) {
+    return refuse(error, NEXUS_E_NO_MEMORY,
+                  "opencl: the system gives no more threads");
+  }
+  *device = made.release();
+  return NEXUS_OK;
+}
+
+std::int32_t open(const nexus_host* host, const nexus_open* options,
+                  nexus_device** device, nexus_error* error) {
+  try {
+    return open_device(host, options, device, error);
+  } catch (const std::bad_alloc&) {
+    return refuse(error, NEXUS_E_NO_MEMORY, "opencl: out of memory");
+  }
+}
+
+void close(nexus_device* device) {
+  delete device;
+}
+
+std::int32_t submit(nexus_device* device, std::uint32_t lane,
+                    const nexus_job* job, nexus_done done, void* user) {
+  if (device == nullptr || done == nullptr) return NEXUS_E_ARGUMENT;
+  const std::int32_t fit =
+      nexus::gpu::check_job(job, max_bytes_of(*device->entry));
+  return fit == NEXUS_OK ? device->pool->submit(lane, job, done, user) : fit;
+}
+
+void cancel(nexus_device* device, std::uint64_t job_id) {
+  device->pool->cancel(job_id);
+}
+
+std::int32_t health(nexus_device* device, nexus_health* health) {
+  nexus_health made{};
+  made.size = sizeof made;
+  if (value_of<cl_bool>(device->entry->device, CL_DEVICE_AVAILABLE, 0) == 0) {
+    made.status = NEXUS_E_LOST;
+    std::snprintf(made.message, sizeof made.message,
+                  "the driver says that the device is not available");
+  }
+  return hand_over(made, health);
+}
+
+constexpr nexus_backend make_backend() {
+  nexus_backend backend{};
+  backend.size = sizeof backend;
+  backend.probe = probe;
+  backend.caps = caps;
+  backend.open = open;
+  backend.close = close;
+  backend.submit = submit;
+  backend.cancel = cancel;
+  backend.health = health;
+  return backend;
+}
+constexpr nexus_backend backend = make_backend();
+
+#ifndef NEXUS_PLUGIN_VERSION
+#define NEXUS_PLUGIN_VERSION "0.0.0"
+#endif
+
+constexpr nexus_plugin plugin = {
+    sizeof(nexus_plugin), NEXUS_ABI_MAJOR, NEXUS_ABI_MINOR, 0, "opencl",
+    NEXUS_PLUGIN_VERSION, &backend,        nullptr};
+
+}  // namespace
+
+extern "C" const nexus_plugin* nexus_plugin_entry(const nexus_host*) {
+  return &plugin;
+}
