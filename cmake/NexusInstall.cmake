@@ -52,14 +52,14 @@ file(GLOB NEXUS_MANUALS ${PROJECT_SOURCE_DIR}/docs/man/*.1)
 if(NEXUS_MANUALS)
   install(FILES ${NEXUS_MANUALS} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()
-# nexus_install_completion(FILE FOLDER NAME): FILE of tools/completions.
+# nexus_install_completion(FILE FOLDER NAME): FILE of completions.
 function(nexus_install_completion file folder name)
-  set(path ${PROJECT_SOURCE_DIR}/tools/completions/${file})
+  set(path ${PROJECT_SOURCE_DIR}/completions/${file})
   if(EXISTS ${path})
     install(FILES ${path} RENAME ${name}
       DESTINATION ${CMAKE_INSTALL_DATADIR}/${folder})
   endif()
 endfunction()
 nexus_install_completion(nexus-pipe.bash bash-completion/completions nexus-pipe)
-nexus_install_completion(nexus-pipe.zsh zsh/site-functions _nexus-pipe)
+nexus_install_completion(_nexus-pipe zsh/site-functions _nexus-pipe)
 nexus_install_completion(nexus-pipe.fish fish/vendor_completions.d nexus-pipe.fish)

@@ -37,7 +37,7 @@ FAMILIES = {
     r"|poll|pthread|pwd|sched|spawn|syslog|termios|unistd)\.h",
     "intrinsics": r"(immintrin|cpuid|arm_neon|x86intrin)\.h",
     "openssl": r"openssl/.*",
-    "asio": r"boost/asio(/.*|\.hpp)",
+    "asio": r"boost/(asio(/.*|\.hpp)|system/system_error\.hpp)",
     "uring": r"liburing\.h",
     "hwloc": r"hwloc(/.*|\.h)",
     "tool": r"(CLI|nlohmann|fmt)/.*",
@@ -49,7 +49,7 @@ FAMILIES = {
 # Of a folder of core/: the other folders, and the families.
 CORE = {
     "base": ([], ["nexus", "openssl"]),
-    "async": (["base"], ["asio", "system"]),
+    "async": (["base"], ["asio", "nexus", "system"]),
     "crypto": (["base"], ["nexus", "openssl", "system"]),
     "format": (["base", "crypto"], ["nexus"]),
     "ops": (["base", "crypto", "format"], ["nexus"]),
@@ -63,6 +63,8 @@ CORE = {
     ),
 }
 
+# What every plugin may use beside its own folder: where it lies.
+SHARED = {"common": "plugins", "kernels": "core"}
 PLUGIN = ["abi", "intrinsics", "openssl", "system", "vendor"]
 SOURCES = {".c", ".cc", ".cpp", ".cu", ".cl", ".h", ".hpp", ".inc"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
@@ -134,6 +136,10 @@ def wrong(root, path, quoted, header):
     if area == "core":
         return wrong_in_core(root, path, quoted, header)
     plugin = area == "plugins" or (area, inner) == ("examples", "plugin")
+    if plugin and quoted:
+        shared = SHARED.get(header.split("/")[0])
+        if shared and (root / shared / header).is_file():
+            return None
     families = PLUGIN if plugin else ["nexus", "system", "tool"]
     return wrong_outside(path, root / area / inner, families, quoted, header)
 

@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <system_error>
+
 namespace nexus {
 
 blocking_pool::blocking_pool(std::size_t max_threads, const char* name)
@@ -16,13 +18,24 @@ blocking_pool::~blocking_pool() {
   for (auto& thread : threads_) thread.join();
 }
 
+void blocking_pool::reserve(std::size_t threads) {
+  const std::lock_guard lock(mutex_);
+  while (threads_.size() < threads) threads_.emplace_back([this] { serve(); });
+}
+
 void blocking_pool::post(std::function<void()> work) {
   {
     const std::lock_guard lock(mutex_);
+    // Every queued piece of work should have a thread of its own to count on.
+    if (queue_.size() >= idle_ && threads_.size() < max_threads_) {
+      try {
+        threads_.emplace_back([this] { serve(); });
+      } catch (const std::system_error&) {
+        // One of those that there are will come to it.
+        if (threads_.empty()) throw;
+      }
+    }
     queue_.push_back(std::move(work));
-    // Every queued piece of work needs a thread of its own to count on.
-    if (queue_.size() > idle_ && threads_.size() < max_threads_)
-      threads_.emplace_back([this] { serve(); });
   }
   wake_.notify_one();
 }

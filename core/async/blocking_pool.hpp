@@ -24,6 +24,9 @@ class blocking_pool {
   blocking_pool(const blocking_pool&) = delete;
   blocking_pool& operator=(const blocking_pool&) = delete;
 
+  // Makes that many threads now. Throws std::system_error where it cannot.
+  void reserve(std::size_t threads);
+  // Throws std::system_error where there is no thread and none can be made.
   void post(std::function<void()> work);
 
   // Runs fn() on a thread of the pool and resumes with what it returned; fn

@@ -5,8 +5,10 @@
 #include <future>
 #include <mutex>
 #include <nexus/engine.hpp>
+#include <optional>
 
 #include "backend/plugin_operation.hpp"
+#include "async/exception.hpp"
 #include "engine/engine_core.hpp"
 #include "engine/run.hpp"
 
@@ -18,15 +20,37 @@ const char* version() noexcept {
 
 class engine::impl {
  public:
-  explicit impl(engine_options options) : core(std::move(options)) {}
+  explicit impl(engine_options options) {
+    try {
+      core_.emplace(std::move(options));
+    } catch (...) {
+      failure_ = status_of_current_exception();
+    }
+  }
   ~impl() {
     std::unique_lock lock(mutex_);
     idle_.wait(lock, [this] { return running_ == 0; });
   }
 
+  // Not ok: the system lacks what an engine needs, such as a thread.
+  status ready() {
+    if (!failure_.ok()) return failure_;
+    try {
+      core_->start_thread();
+    } catch (...) {
+      return status_of_current_exception();
+    }
+    return {};
+  }
+  engine_core& core() { return *core_; }
+
   void start(operation& work, source from, sink to, run_options options,
              std::function<void(run_report)> done) {
-    core.start_thread();
+    if (status usable = ready(); !usable.ok()) {
+      run_report report;
+      report.outcome = std::move(usable);
+      return done(std::move(report));
+    }
     {
       const std::lock_guard lock(mutex_);
       ++running_;
@@ -36,37 +60,36 @@ class engine::impl {
       const std::lock_guard lock(mutex_);
       if (--running_ == 0) idle_.notify_all();
     };
-    auto started =
-        std::make_shared<nexus::run>(core, work, std::move(from), std::move(to),
-                                     std::move(options), std::move(finished));
+    auto started = std::make_shared<nexus::run>(
+        *core_, work, std::move(from), std::move(to), std::move(options),
+        std::move(finished));
     // Nothing is lost by not waiting here: the destructor does.
-    asio::co_spawn(core.executor(), hold(std::move(started)), asio::detached);
+    asio::co_spawn(core_->executor(), hold(std::move(started)), asio::detached);
   }
 
-  // Runs a coroutine on the engine's thread and waits for it.
+  // Runs a coroutine on the engine's thread and waits for it. Only if ready().
   template <class T>
   T wait_for(task<T> work) {
-    core.start_thread();
-    return asio::co_spawn(core.executor(), std::move(work), asio::use_future)
+    return asio::co_spawn(core_->executor(), std::move(work), asio::use_future)
         .get();
   }
 
   task<void> load_everything() {
-    (void)core.profile_for(1);
-    co_await core.open_devices(true);
+    (void)core_->profile_for(1);
+    co_await core_->open_devices(true);
   }
 
   task<std::vector<plugin_description>> describe_plugins();
   plugin_description describe(const plugin_candidate& candidate);
   device_description describe(const probed_device& probed);
 
-  engine_core core;
-
  private:
   static task<void> hold(std::shared_ptr<nexus::run> started) {
     co_await started->main();
   }
 
+  status failure_;
+  std::optional<engine_core> core_;
   std::mutex mutex_;
   std::condition_variable idle_;
   std::size_t running_ = 0;
@@ -91,9 +114,9 @@ device_description engine::impl::describe(const probed_device& probed) {
     if (probed.plugin->backend.caps(probed.index, job, &caps) == NEXUS_OK)
       text.operations.emplace_back(job);
   }
-  text.note = core.reason_unused(probed);
+  text.note = core_->reason_unused(probed);
   if (text.note.empty()) text.note = info.note;
-  for (const auto& open : core.devices)
+  for (const auto& open : core_->devices)
     if (open->id() == text.id) text.lanes = open->lanes();
   return text;
 }
@@ -111,7 +134,8 @@ plugin_description engine::impl::describe(const plugin_candidate& candidate) {
   text.abi_minor = plugin.abi_minor;
   for (const auto& operation : plugin.operations)
     text.operations.emplace_back(operation.name);
-  for (const auto& probed : probe_devices(candidate.plugin, core.loader.host()))
+  for (const auto& probed :
+       probe_devices(candidate.plugin, core_->loader.host()))
     text.devices.push_back(describe(probed));
   return text;
 }
@@ -119,7 +143,7 @@ plugin_description engine::impl::describe(const plugin_candidate& candidate) {
 task<std::vector<plugin_description>> engine::impl::describe_plugins() {
   co_await load_everything();
   std::vector<plugin_description> all;
-  for (const auto& candidate : core.loader.candidates())
+  for (const auto& candidate : core_->loader.candidates())
     all.push_back(describe(candidate));
   co_return all;
 }
@@ -148,9 +172,10 @@ void engine::start(operation& work, source from, sink to, run_options options,
 result<std::unique_ptr<operation>> engine::make_operation(
     const std::string& name,
     const std::vector<std::pair<std::string, std::string>>& options) {
+  if (status usable = impl_->ready(); !usable.ok()) return usable;
   impl_->wait_for(impl_->load_everything());
   std::string known;
-  for (const auto& candidate : impl_->core.loader.candidates()) {
+  for (const auto& candidate : impl_->core().loader.candidates()) {
     if (!candidate.plugin) continue;
     for (std::size_t i = 0; i < candidate.plugin->operations.size(); ++i) {
       const std::string has = candidate.plugin->operations[i].name;
@@ -166,21 +191,23 @@ result<std::unique_ptr<operation>> engine::make_operation(
 }
 
 std::vector<plugin_description> engine::plugins() {
+  if (!impl_->ready().ok()) return {};
   return impl_->wait_for(impl_->describe_plugins());
 }
 
 result<parallelism_profile> engine::profile(std::uint64_t segment_bytes) {
+  if (status usable = impl_->ready(); !usable.ok()) return usable;
   profile_request request;
   request.segment_working_set_bytes = 2 * segment_bytes;
-  request.memory_bytes = impl_->core.options.memory_bytes;
-  request.memory_fraction = impl_->core.options.memory_fraction;
-  request.max_inflight = impl_->core.options.max_inflight;
-  request.max_threads = impl_->core.options.max_threads;
-  return make_profile(machine(), request);
+  request.memory_bytes = impl_->core().options.memory_bytes;
+  request.memory_fraction = impl_->core().options.memory_fraction;
+  request.max_inflight = impl_->core().options.max_inflight;
+  request.max_threads = impl_->core().options.max_threads;
+  return make_profile(impl_->core().machine(), request);
 }
 
 hardware engine::machine() const {
-  return impl_->core.machine();
+  return impl_->core().machine();
 }
 
 }  // namespace nexus

@@ -44,6 +44,8 @@ engine_core::~engine_core() {
 
 void engine_core::start_thread() {
   std::call_once(started_, [this] {
+    // A prologue holds one while the source or sink may need another.
+    blocking.reserve(2);
     thread_ = std::thread([this] {
       ::pthread_setname_np(::pthread_self(), "nexus-engine");
       loop.run();
@@ -74,8 +76,8 @@ result<io_service*> engine_core::io() {
 
 bool engine_core::wants_all_devices(
     std::optional<std::uint64_t> input_bytes) const noexcept {
-  return !options.backend.empty() ||
-         (input_bytes && *input_bytes >= options.gpu_min_input_bytes);
+  return options.backend.empty() && input_bytes &&
+         *input_bytes >= options.gpu_min_input_bytes;
 }
 
 task<void> engine_core::open_devices(bool all) {

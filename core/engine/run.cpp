@@ -46,10 +46,8 @@ task<void> run::main() {
     const std::stop_callback on_stop(options_.stop, std::move(forward));
     try {
       outcome = co_await execute();
-    } catch (const std::bad_alloc&) {
-      outcome = {status_code::out_of_memory, "out of memory"};
-    } catch (const std::exception& e) {
-      outcome = {status_code::internal, e.what()};
+    } catch (...) {
+      outcome = status_of_current_exception();
     }
   }
   core_.remove_run(this);
@@ -146,7 +144,9 @@ task<status> run::prepare() {
 }
 
 task<status> run::find_devices() {
-  co_await core_.open_devices(core_.wants_all_devices(reader_->size()));
+  // What else there is comes in while the CPU is at work already.
+  co_await core_.open_devices(false);
+  if (core_.wants_all_devices(reader_->size())) spawn(core_.open_devices(true));
   for (const auto& stage : plan_.stages) {
     core_.learn_support(stage.job);
     const auto id = core_.scheduler.operation_id(stage.job);

@@ -72,6 +72,8 @@ std::int32_t run::read_on_lane(void* context) {
 task<bool> run::run_stage(segment& mine, std::uint32_t stage) {
   if (failure_) co_return false;
   if (stage == 0 && !make_job(mine, stage)) co_return false;
+  if (mine.unread && mine.todo != segment::step::job)
+    co_await read_own_bytes(mine);
   while (mine.todo == segment::step::job) {
     const bool done = co_await run_job(mine, stage);
     if (!done) co_return false;

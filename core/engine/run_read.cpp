@@ -146,9 +146,12 @@ task<run::filling> run::fill(const buffer& into, std::size_t filled) {
   filling result{filled, false, {}};
   const stall_timer timer(stalls_.read);
   const std::uint64_t granule = plan_.stages.front().granule;
-  while (result.filled <= layout_.segment_bytes) {
+  const std::uint64_t beyond = plan_.empty_end ? 0 : 1;
+  while (result.filled < layout_.segment_bytes + beyond) {
     const bool idle = slots_ == 1 && !plan_.segment_bytes_fixed;
-    if (idle && result.filled > granule && reader_->ready_bytes() == 0) break;
+    if (idle && result.filled >= granule + beyond &&
+        reader_->ready_bytes() == 0)
+      break;
     const byte_span room(into.data() + result.filled,
                          layout_.input_buffer - result.filled);
     const auto got = co_await reader_->read_some(room);
@@ -161,12 +164,13 @@ task<run::filling> run::fill(const buffer& into, std::size_t filled) {
   co_return result;
 }
 
-// Of bytes that are followed by more: those that make a segment, at least one
-// byte being left for the next.
+// Of bytes that do not end the stream: those that make a segment. At least one
+// byte is left for the next, unless that may be empty.
 std::size_t run::whole_part(std::size_t filled) const {
-  if (filled > layout_.segment_bytes) return layout_.segment_bytes;
+  const std::size_t beyond = plan_.empty_end ? 0 : 1;
+  if (filled >= layout_.segment_bytes + beyond) return layout_.segment_bytes;
   const std::size_t granule = plan_.stages.front().granule;
-  return (filled - 1) / granule * granule;
+  return (filled - beyond) / granule * granule;
 }
 
 }  // namespace nexus

@@ -1,6 +1,9 @@
 // A segment on its way through a run. Private to the run's own files.
 #pragma once
 
+#include <nexus/secret.hpp>
+
+#include "async/exception.hpp"
 #include "engine/run.hpp"
 
 namespace nexus {
@@ -10,6 +13,7 @@ namespace nexus {
 struct run::segment {
   explicit segment(run& r) : owner(r) {}
   ~segment() {
+    wipe(job.params);
     input.reset();
     output.reset();
     if (waiting_for_device) --owner.ahead_;
@@ -76,10 +80,8 @@ void run::spawn(Child child) {
   children_.spawn(std::move(child), [this](std::exception_ptr thrown) {
     try {
       std::rethrow_exception(std::move(thrown));
-    } catch (const std::bad_alloc&) {
-      fail({status_code::out_of_memory, "out of memory"});
-    } catch (const std::exception& e) {
-      fail({status_code::internal, e.what()});
+    } catch (...) {
+      fail(status_of_current_exception());
     }
   });
 }

@@ -143,7 +143,9 @@ status check(const profile_request& request) {
 
 status too_small(const figure& budget, std::uint64_t needed) {
   const auto exact = [](std::uint64_t n) {
-    return size_text(n) + " (" + std::to_string(n) + " bytes)";
+    const std::string plain = counted(n, "byte");
+    const std::string text = size_text(n);
+    return text == plain ? text : text + " (" + plain + ")";
   };
   return {status_code::out_of_memory,
           "one segment needs " + exact(needed) +

@@ -78,7 +78,8 @@ result<std::uint64_t> parse_size(std::string_view text) {
 std::string hwinfo::size_text(std::uint64_t bytes) {
   std::size_t at = 0;
   std::uint64_t unit = 1024;
-  if (bytes < unit) return std::to_string(bytes) + " bytes";
+  if (bytes < unit)
+    return std::to_string(bytes) + (bytes == 1 ? " byte" : " bytes");
   while (at + 1 < units.size() && bytes / unit >= 1024) {
     unit *= 1024;
     ++at;

@@ -93,6 +93,22 @@ void sink_writer::look_at(int fd) {
   pollable_ =
       S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode) || S_ISCHR(info.st_mode);
   if (S_ISFIFO(info.st_mode)) (void)::fcntl(fd, F_SETPIPE_SZ, pipe_bytes);
+  if (!S_ISREG(info.st_mode)) return;
+  // Written at explicit offsets: io_uring does not move a file's own position
+  // when a write at it comes out short. (With O_APPEND they are ignored.)
+  const off_t offset = ::lseek(fd, 0, SEEK_CUR);
+  regular_ = offset >= 0;
+  position_ = regular_ ? static_cast<std::uint64_t>(offset) : 0;
+}
+
+// Whoever shares the descriptor goes on where we are, also after a crash.
+void sink_writer::advance(std::size_t size) {
+  bytes_ += size;
+  if (!regular_) return;
+  position_ += size;
+  const bool append = (::fcntl(fd_, F_GETFL) & O_APPEND) != 0;
+  (void)::lseek(fd_, append ? 0 : static_cast<off_t>(position_),
+                append ? SEEK_END : SEEK_SET);
 }
 
 status sink_writer::open_file() {
@@ -111,6 +127,7 @@ status sink_writer::open_file() {
   if (fd_ < 0) return failure_of(errno, "create");
   temporary_ = name;
   if (exists) (void)::fchmod(fd_, info.st_mode & 07777);
+  look_at(fd_);
   return {};
 }
 
@@ -146,13 +163,14 @@ task<status> sink_writer::write(byte_view data) {
     request.what = io_request::kind::write;
     request.fd = fd_;
     request.pollable = pollable_;
+    if (regular_) request.offset = position_;
     request.data = const_cast<std::byte*>(data.data());
     request.size = std::min(data.size(), max_write);
     request.tag = tag_;
     const io_result put = co_await io_.perform(request);
     if ((put.error == EINTR || put.error == EAGAIN) && !cancelled_) continue;
     if (put.error != 0) co_return failure_of(put.error);
-    bytes_ += put.bytes;
+    advance(put.bytes);
     data = data.subspan(put.bytes);
     if (cancelled_ && !data.empty()) co_return failure_of(ECANCELED);
   }

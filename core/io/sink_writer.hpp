@@ -43,6 +43,7 @@ class sink_writer {
   status finish_file();
   void remove_temporary() noexcept;
   void look_at(int fd);
+  void advance(std::size_t size);
 
   sink to_;
   io_service& io_;
@@ -51,9 +52,11 @@ class sink_writer {
   int fd_ = -1;
   bool opened_ = false;
   bool pollable_ = false;
+  bool regular_ = false;
   bool cancelled_ = false;
-  std::string target_;     // the path with links followed
-  std::string temporary_;  // empty: the target is written directly
+  std::uint64_t position_ = 0;  // of a regular file, where the next byte goes
+  std::string target_;          // the path with links followed
+  std::string temporary_;       // empty: the target is written directly
   std::uint64_t bytes_ = 0;
   std::uint64_t callback_writes_ = 0;
 };

@@ -58,6 +58,8 @@ status source_reader::open_descriptor() {
   if (S_ISREG(info.st_mode)) {
     identity_ = file_id{info.st_dev, info.st_ino};
     const off_t offset = ::lseek(fd, 0, SEEK_CUR);
+    regular_ = offset >= 0;
+    position_ = regular_ ? static_cast<std::uint64_t>(offset) : 0;
     // Files of /proc and the like say 0 and hold more: read those in order.
     if (offset >= 0 && info.st_size > 0) {
       positional_ = true;
@@ -155,6 +157,7 @@ task<source_reader::outcome> source_reader::read_some(byte_span buffer) {
   io_request request;
   request.fd = state().fd;
   request.pollable = pollable_;
+  if (regular_) request.offset = position_;
   request.data = buffer.data();
   request.size = std::min(buffer.size(), max_read);
   request.tag = tag_;
@@ -165,6 +168,7 @@ task<source_reader::outcome> source_reader::read_some(byte_span buffer) {
       result.failure = failure_of(cancelled_ ? ECANCELED : got.error);
     else
       result.bytes = got.bytes;
+    position_ += result.bytes;
     co_return result;
   }
 }

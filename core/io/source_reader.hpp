@@ -76,8 +76,10 @@ class source_reader {
   const io_tag tag_;
   bool positional_ = false;
   bool pollable_ = false;
+  bool regular_ = false;
   bool cancelled_ = false;
-  std::uint64_t start_ = 0;  // file offset where the run began
+  std::uint64_t start_ = 0;     // file offset where the run began
+  std::uint64_t position_ = 0;  // of a regular file that is read in order
   std::optional<std::uint64_t> size_;
   std::optional<file_id> identity_;
   std::uint64_t callback_reads_ = 0;

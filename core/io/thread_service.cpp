@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <map>
 #include <memory>
+#include <system_error>
 
 #include "async/blocking_pool.hpp"
 #include "io/io_service.hpp"
@@ -105,15 +106,11 @@ class thread_service final : public io_service {
   void submit(const io_request& request, completion<io_result> done) override {
     ++(request.what == io_request::kind::read ? reads_ : writes_);
     auto resume = std::make_shared<completion<io_result>>(std::move(done));
-    if (!request.pollable) {
-      files_.post([request, resume] { (*resume)(perform_regular(request)); });
-      return;
+    try {
+      hand_out(request, resume);
+    } catch (const std::system_error&) {
+      (*resume)(io_result{0, ENOMEM});  // no thread can be made
     }
-    auto& flag = flags_[request.tag];
-    if (!flag) flag = std::make_shared<cancel_flag>();
-    waiters_.post([request, resume, flag] {
-      (*resume)(perform_pollable(request, *flag));
-    });
   }
 
   void cancel(io_tag tag) override {
@@ -128,6 +125,19 @@ class thread_service final : public io_service {
   }
 
  private:
+  void hand_out(const io_request& request,
+                const std::shared_ptr<completion<io_result>>& resume) {
+    if (!request.pollable) {
+      files_.post([request, resume] { (*resume)(perform_regular(request)); });
+      return;
+    }
+    auto& flag = flags_[request.tag];
+    if (!flag) flag = std::make_shared<cancel_flag>();
+    waiters_.post([request, resume, flag] {
+      (*resume)(perform_pollable(request, *flag));
+    });
+  }
+
   std::string note_;
   std::uint64_t reads_ = 0;
   std::uint64_t writes_ = 0;

@@ -180,6 +180,7 @@ status decrypt_operation::open_header(const age_header& header,
 
 result<operation_plan> decrypt_operation::plan(const plan_request& request) {
   operation_plan plan;
+  plan.empty_end = true;
   stage_plan open = opener_.plan();
   if (armored_) {
     stage_plan decode;

@@ -7,9 +7,13 @@
 #include <limits>
 #include <new>
 
-#include "results.hpp"
+#include "common/results.hpp"
 
 namespace nexus::cpu {
+
+using common::bad_data;
+using common::failed;
+using common::succeeded;
 namespace {
 
 // A job is one segment of memory, so this is no limit in practice; it keeps

@@ -4,9 +4,13 @@
 #include <array>
 #include <cstring>
 
-#include "results.hpp"
+#include "common/results.hpp"
 
 namespace nexus::cpu {
+
+using common::bad_data;
+using common::failed;
+using common::succeeded;
 namespace {
 
 // Lines between two looks at the cancel flag: 48 KiB, a few microseconds.

@@ -5,9 +5,11 @@
 #include <new>
 #include <utility>
 
-#include "results.hpp"
+#include "common/results.hpp"
 
 namespace nexus::cpu {
+
+using common::failed;
 
 struct operation_table {
   const char* name;

@@ -11,19 +11,19 @@
 #include <span>
 #include <vector>
 
+#include "common/results.hpp"
+#include "common/worker_pool.hpp"
 #include "job_runner.hpp"
-#include "results.hpp"
-#include "worker_pool.hpp"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
 
+using nexus::common::hand_over;
+using nexus::common::refuse;
+using nexus::common::worker_pool;
 using nexus::cpu::armor_codec;
-using nexus::cpu::hand_over;
 using nexus::cpu::job_runner;
-using nexus::cpu::refuse;
-using nexus::cpu::worker_pool;
 
 struct nexus_device {
   std::vector<std::unique_ptr<job_runner>> runners;  // one per lane

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <new>
 
 #include "age_kernel.hpp"
 #include "enumeration.hpp"
@@ -24,7 +25,8 @@ std::uint64_t rounded_up(std::uint64_t bytes) {
 
 std::int32_t cuda_age_lane::create(int device,
                                    std::unique_ptr<cuda_age_lane>& made) {
-  std::unique_ptr<cuda_age_lane> lane(new cuda_age_lane(device));
+  std::unique_ptr<cuda_age_lane> lane(new (std::nothrow) cuda_age_lane(device));
+  if (!lane) return NEXUS_E_NO_MEMORY;
   const cudaError_t code = lane->prepare();
   if (code != cudaSuccess) return status_of(code);
   made = std::move(lane);
@@ -85,7 +87,7 @@ std::int32_t cuda_age_lane::begin(const std::uint8_t* key,
   if (code == cudaSuccess) code = grow(input_, input_bytes);
   if (code == cudaSuccess) code = grow(output_, output_bytes);
   if (code == cudaSuccess) {
-    code = grow(tags_, std::uint64_t{tag_count} * gpu::age_tag);
+    code = grow(tags_, std::uint64_t{tag_count} * common::age_tag);
   }
   if (code == cudaSuccess) {
     code = cudaMemcpyAsync(key_.memory, key, key_bytes, cudaMemcpyHostToDevice,
@@ -98,7 +100,7 @@ std::int32_t cuda_age_lane::begin(const std::uint8_t* key,
   return status_of(code);
 }
 
-std::int32_t cuda_age_lane::launch(const gpu::age_launch& what) {
+std::int32_t cuda_age_lane::launch(const common::age_launch& what) {
   age_arguments arguments{};
   arguments.input = input_.memory;
   arguments.output = output_.memory;
@@ -126,8 +128,8 @@ cudaError_t cuda_age_lane::read(const std::uint8_t* from, std::uint64_t bytes,
 
 std::int32_t cuda_age_lane::read_tags(std::uint32_t first, std::uint32_t count,
                                       std::uint8_t* tags) {
-  return status_of(
-      read(tags_.memory + first * gpu::age_tag, count * gpu::age_tag, tags));
+  return status_of(read(tags_.memory + first * common::age_tag,
+                        count * common::age_tag, tags));
 }
 
 std::int32_t cuda_age_lane::read_output(std::uint64_t bytes,

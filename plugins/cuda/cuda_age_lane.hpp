@@ -6,13 +6,13 @@
 #include <cstdint>
 #include <memory>
 
-#include "gpu/age_job.hpp"
+#include "common/age_job.hpp"
 
 namespace nexus::cuda {
 
 // Everything here makes the device the calling thread's current one, and leaves
 // it so: only for threads of the plugin's own.
-class cuda_age_lane final : public gpu::age_lane {
+class cuda_age_lane final : public common::age_lane {
  public:
   // NEXUS_OK, or a NEXUS_E_*.
   static std::int32_t create(int device, std::unique_ptr<cuda_age_lane>& made);
@@ -22,7 +22,7 @@ class cuda_age_lane final : public gpu::age_lane {
   std::int32_t begin(const std::uint8_t* key, const std::uint8_t* input,
                      std::uint64_t input_bytes, std::uint64_t output_bytes,
                      std::uint32_t tag_count) override;
-  std::int32_t launch(const gpu::age_launch& what) override;
+  std::int32_t launch(const common::age_launch& what) override;
   std::int32_t read_tags(std::uint32_t first, std::uint32_t count,
                          std::uint8_t* tags) override;
   std::int32_t read_output(std::uint64_t bytes, std::uint8_t* output) override;

@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "gpu/pci.hpp"
+#include "common/pci.hpp"
 
 namespace nexus::cuda {
 namespace {
@@ -18,7 +18,7 @@ constexpr int least_capability = 75;  // 7.5, the oldest that we build for
 
 template <std::size_t N>
 void copy_text(char (&to)[N], const char* text) {
-  std::snprintf(to, N, "%s", text);
+  std::snprintf(to, N, "%.*s", static_cast<int>(N - 1), text);
 }
 
 nexus_device_info blank() {
@@ -63,7 +63,7 @@ void find_pci_id(int index, nexus_device_info& info) {
   std::transform(id, id + sizeof id, info.pci_id, [](char c) {
     return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   });
-  info.numa_node = gpu::numa_node_of(info.pci_id);
+  info.numa_node = common::numa_node_of(info.pci_id);
 }
 
 void judge(int index, int capability, nexus_device_info& info) {
@@ -98,12 +98,10 @@ nexus_device_info describe(int index) {
   return info;
 }
 
-// The runtime says the same of a missing driver and of one that is too old.
+// The runtime says the same of a missing driver and of one that is too old. It
+// loads the library itself, so that it may as well stay.
 bool driver_is_there() {
-  void* library = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
-  if (library == nullptr) return false;
-  dlclose(library);
-  return true;
+  return dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL) != nullptr;
 }
 
 std::vector<nexus_device_info> enumerate() {

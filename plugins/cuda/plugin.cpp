@@ -11,18 +11,19 @@
 #include <thread>
 #include <vector>
 
-#include "cpu/results.hpp"
-#include "cpu/worker_pool.hpp"
+#include "common/age_job.hpp"
+#include "common/results.hpp"
+#include "common/worker_pool.hpp"
 #include "cuda_age_lane.hpp"
 #include "enumeration.hpp"
-#include "gpu/age_job.hpp"
 
-using nexus::cpu::hand_over;
-using nexus::cpu::refuse;
-using nexus::cpu::worker_pool;
+using nexus::common::hand_over;
+using nexus::common::refuse;
+using nexus::common::worker_pool;
 using namespace nexus::cuda;
 
 struct nexus_device {
+  int index = 0;  // as the runtime counts
   nexus_device_info info{};
   std::atomic<bool> lost{false};
   struct lane {
@@ -80,7 +81,7 @@ std::int32_t caps(std::uint32_t index, const char* operation,
   try {
     const nexus_device_info* found = find_device(index);
     if (found == nullptr || found->score == 0 ||
-        !nexus::gpu::supports_operation(operation)) {
+        !nexus::common::supports_operation(operation)) {
       return NEXUS_E_UNSUPPORTED;
     }
     nexus_caps made{};
@@ -109,12 +110,12 @@ bool well_formed(const nexus_open* options) {
   });
 }
 
-std::int32_t make_lanes(std::uint32_t index, nexus_device& made) {
+std::int32_t make_lanes(nexus_device& made) {
   std::int32_t status = NEXUS_OK;
   on_own_thread([&]() noexcept {
     for (auto& lane : made.lanes) {
       if (status != NEXUS_OK) return;
-      status = cuda_age_lane::create(static_cast<int>(index), lane.work);
+      status = cuda_age_lane::create(made.index, lane.work);
     }
   });
   return status;
@@ -130,13 +131,13 @@ std::unique_ptr<worker_pool> start_pool(const nexus_host* host,
   worker_pool::options wanted;
   wanted.lanes = {options.lanes, options.lane_count};
   wanted.depth = lane_depth;
-  wanted.thread_name = "nexus-cud";
+  wanted.thread_name = "nexus-gpu";
   wanted.host = host;
   wanted.run = [&owner](std::uint32_t lane, const nexus_job& job,
                         const std::atomic<bool>& cancelled) {
     auto& mine = owner.lanes[lane];
     const nexus_result result =
-        nexus::gpu::run_job(*mine.work, job, mine.tags, cancelled);
+        nexus::common::run_job(*mine.work, job, mine.tags, cancelled);
     if (result.status == NEXUS_E_LOST) owner.lost = true;
     return result;
   };
@@ -156,9 +157,10 @@ std::int32_t open_device(const nexus_host* host, const nexus_open* options,
                   "cuda: no such device here, or too many lanes");
   }
   auto made = std::make_unique<nexus_device>();
+  made->index = static_cast<int>(options->device_index);
   made->info = *found;
   made->lanes.resize(options->lane_count);
-  const std::int32_t status = make_lanes(options->device_index, *made);
+  const std::int32_t status = make_lanes(*made);
   if (status == NEXUS_OK) made->pool = start_pool(host, *options, *made);
   if (made->pool == nullptr) {
     clear_lanes(*made);
@@ -190,7 +192,7 @@ std::int32_t submit(nexus_device* device, std::uint32_t lane,
                     const nexus_job* job, nexus_done done, void* user) {
   if (device == nullptr || done == nullptr) return NEXUS_E_ARGUMENT;
   const std::int32_t fit =
-      nexus::gpu::check_job(job, max_bytes_of(device->info));
+      nexus::common::check_job(job, max_bytes_of(device->info));
   return fit == NEXUS_OK ? device->pool->submit(lane, job, done, user) : fit;
 }
 
@@ -210,18 +212,23 @@ std::int32_t health(nexus_device* device, nexus_health* health) {
 }
 
 // Pinned memory is copied by the card itself. The handle is the memory.
-std::int32_t import_buffer(nexus_device*, void* memory, std::uint64_t bytes,
-                           int, nexus_buffer** buffer) {
+std::int32_t import_buffer(nexus_device* device, void* memory,
+                           std::uint64_t bytes, int, nexus_buffer** buffer) {
   cudaError_t code = cudaSuccess;
   on_own_thread([&]() noexcept {
-    code = cudaHostRegister(memory, bytes, cudaHostRegisterPortable);
+    code = cudaSetDevice(device->index);
+    if (code == cudaSuccess) {
+      code = cudaHostRegister(memory, bytes, cudaHostRegisterPortable);
+    }
   });
   if (code == cudaSuccess) *buffer = static_cast<nexus_buffer*>(memory);
   return status_of(code);
 }
 
-void release_buffer(nexus_device*, nexus_buffer* buffer) {
-  on_own_thread([&]() noexcept { cudaHostUnregister(buffer); });
+void release_buffer(nexus_device* device, nexus_buffer* buffer) {
+  on_own_thread([&]() noexcept {
+    if (cudaSetDevice(device->index) == cudaSuccess) cudaHostUnregister(buffer);
+  });
 }
 
 constexpr nexus_backend make_backend() {

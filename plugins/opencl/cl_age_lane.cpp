@@ -73,8 +73,8 @@ std::int32_t cl_age_lane::begin(const std::uint8_t* key,
   cl_int code = grow(input_, input_bytes, CL_MEM_READ_ONLY);
   if (code == CL_SUCCESS) code = grow(output_, output_bytes, CL_MEM_READ_WRITE);
   if (code == CL_SUCCESS) {
-    code =
-        grow(tags_, std::uint64_t{tag_count} * gpu::age_tag, CL_MEM_READ_WRITE);
+    code = grow(tags_, std::uint64_t{tag_count} * common::age_tag,
+                CL_MEM_READ_WRITE);
   }
   if (code == CL_SUCCESS) {
     code = clEnqueueWriteBuffer(queue_.get(), key_.memory.get(), CL_FALSE, 0,
@@ -88,7 +88,7 @@ std::int32_t cl_age_lane::begin(const std::uint8_t* key,
   return status_of(code);
 }
 
-std::int32_t cl_age_lane::launch(const gpu::age_launch& what) {
+std::int32_t cl_age_lane::launch(const common::age_launch& what) {
   const cl_mem buffers[] = {input_.memory.get(), output_.memory.get(),
                             tags_.memory.get(), key_.memory.get()};
   const cl_ulong wide[] = {what.first_number, what.plain_bytes};
@@ -117,8 +117,8 @@ std::int32_t cl_age_lane::launch(const gpu::age_launch& what) {
 std::int32_t cl_age_lane::read_tags(std::uint32_t first, std::uint32_t count,
                                     std::uint8_t* tags) {
   return status_of(clEnqueueReadBuffer(
-      queue_.get(), tags_.memory.get(), CL_TRUE, first * gpu::age_tag,
-      count * gpu::age_tag, tags, 0, nullptr, nullptr));
+      queue_.get(), tags_.memory.get(), CL_TRUE, first * common::age_tag,
+      count * common::age_tag, tags, 0, nullptr, nullptr));
 }
 
 std::int32_t cl_age_lane::read_output(std::uint64_t bytes,

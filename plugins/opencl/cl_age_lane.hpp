@@ -6,11 +6,11 @@
 
 #include "age_program.hpp"
 #include "cl_object.hpp"
-#include "gpu/age_job.hpp"
+#include "common/age_job.hpp"
 
 namespace nexus::opencl {
 
-class cl_age_lane final : public gpu::age_lane {
+class cl_age_lane final : public common::age_lane {
  public:
   // The program must outlive the lane. NEXUS_OK, or a NEXUS_E_*.
   static std::int32_t create(const age_program& program, cl_device_id device,
@@ -21,7 +21,7 @@ class cl_age_lane final : public gpu::age_lane {
   std::int32_t begin(const std::uint8_t* key, const std::uint8_t* input,
                      std::uint64_t input_bytes, std::uint64_t output_bytes,
                      std::uint32_t tag_count) override;
-  std::int32_t launch(const gpu::age_launch& what) override;
+  std::int32_t launch(const common::age_launch& what) override;
   std::int32_t read_tags(std::uint32_t first, std::uint32_t count,
                          std::uint8_t* tags) override;
   std::int32_t read_output(std::uint64_t bytes, std::uint8_t* output) override;

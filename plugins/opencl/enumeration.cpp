@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "gpu/pci.hpp"
+#include "common/pci.hpp"
 
 namespace nexus::opencl {
 namespace {
@@ -49,7 +49,8 @@ void find_pci_id(cl_device_id device, nexus_device_info& info) {
     } at{};
     if (clGetDeviceInfo(device, pci_bus_info_khr, sizeof at, &at, nullptr) ==
         CL_SUCCESS) {
-      gpu::write_pci_id(info.pci_id, at.domain, at.bus, at.device, at.function);
+      common::write_pci_id(info.pci_id, at.domain, at.bus, at.device,
+                           at.function);
       return;
     }
   }
@@ -58,8 +59,9 @@ void find_pci_id(cl_device_id device, nexus_device_info& info) {
     const cl_uint bus = value_of(device, pci_bus_nv, unknown);
     const cl_uint slot = value_of(device, pci_slot_nv, unknown);
     if (bus == unknown || slot == unknown) return;
-    gpu::write_pci_id(info.pci_id, value_of<cl_uint>(device, pci_domain_nv, 0),
-                      bus, slot >> 3, slot & 7);  // the slot holds both
+    common::write_pci_id(info.pci_id,
+                         value_of<cl_uint>(device, pci_domain_nv, 0), bus,
+                         slot >> 3, slot & 7);  // the slot holds both
     return;
   }
   if (has_extension(extensions, "cl_amd_device_attribute_query")) {
@@ -69,7 +71,7 @@ void find_pci_id(cl_device_id device, nexus_device_info& info) {
     if (clGetDeviceInfo(device, topology_amd, sizeof at, at, nullptr) ==
             CL_SUCCESS &&
         at[0] == 1) {
-      gpu::write_pci_id(info.pci_id, 0, at[21], at[22], at[23]);
+      common::write_pci_id(info.pci_id, 0, at[21], at[22], at[23]);
     }
   }
 }
@@ -114,7 +116,7 @@ device_entry describe(cl_platform_id platform, cl_device_id device) {
             text_of(clGetPlatformInfo, platform, CL_PLATFORM_NAME) + " " +
                 text_of(clGetDeviceInfo, device, CL_DRIVER_VERSION));
   find_pci_id(device, info);
-  info.numa_node = gpu::numa_node_of(info.pci_id);
+  info.numa_node = common::numa_node_of(info.pci_id);
   std::string why;
   if (!can_run(device, why)) {
     info.score = 0;

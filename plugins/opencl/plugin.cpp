@@ -11,15 +11,15 @@
 
 #include "age_program.hpp"
 #include "cl_age_lane.hpp"
-#include "cpu/results.hpp"
-#include "cpu/worker_pool.hpp"
+#include "common/age_job.hpp"
+#include "common/results.hpp"
+#include "common/worker_pool.hpp"
 #include "enumeration.hpp"
-#include "gpu/age_job.hpp"
 #include "program_cache.hpp"
 
-using nexus::cpu::hand_over;
-using nexus::cpu::refuse;
-using nexus::cpu::worker_pool;
+using nexus::common::hand_over;
+using nexus::common::refuse;
+using nexus::common::worker_pool;
 using namespace nexus::opencl;
 
 struct nexus_device {
@@ -70,7 +70,7 @@ std::int32_t caps(std::uint32_t index, const char* operation,
   try {
     const device_entry* entry = find_device(index);
     if (entry == nullptr || entry->info.score == 0 ||
-        !nexus::gpu::supports_operation(operation)) {
+        !nexus::common::supports_operation(operation)) {
       return NEXUS_E_UNSUPPORTED;
     }
     const bool cpu = entry->info.kind == NEXUS_DEVICE_CPU;
@@ -120,7 +120,7 @@ std::unique_ptr<worker_pool> start_pool(const nexus_host* host,
   wanted.run = [&owner](std::uint32_t lane, const nexus_job& job,
                         const std::atomic<bool>& cancelled) {
     auto& mine = owner.lanes[lane];
-    return nexus::gpu::run_job(*mine.work, job, mine.tags, cancelled);
+    return nexus::common::run_job(*mine.work, job, mine.tags, cancelled);
   };
   return worker_pool::start(std::move(wanted));
 }
@@ -177,7 +177,7 @@ std::int32_t submit(nexus_device* device, std::uint32_t lane,
                     const nexus_job* job, nexus_done done, void* user) {
   if (device == nullptr || done == nullptr) return NEXUS_E_ARGUMENT;
   const std::int32_t fit =
-      nexus::gpu::check_job(job, max_bytes_of(*device->entry));
+      nexus::common::check_job(job, max_bytes_of(*device->entry));
   return fit == NEXUS_OK ? device->pool->submit(lane, job, done, user) : fit;
 }
 

@@ -16,15 +16,15 @@
 #include <vector>
 
 #include "job_runner.hpp"
-#include "results.hpp"
+#include "common/results.hpp"
 #include "stub_control.h"
 #include "stub_state.hpp"
-#include "worker_pool.hpp"
+#include "common/worker_pool.hpp"
 
-using nexus::cpu::hand_over;
+using nexus::common::hand_over;
 using nexus::cpu::job_runner;
-using nexus::cpu::refuse;
-using nexus::cpu::worker_pool;
+using nexus::common::refuse;
+using nexus::common::worker_pool;
 using nexus::stub::device_record;
 using nexus::stub::device_settings;
 using nexus::stub::exists;
@@ -174,13 +174,13 @@ nexus_result execute(job_runner& runner, const order& job,
                      const device_settings& set,
                      const std::atomic<bool>& cancelled) {
   if (is_lost(job, set)) {
-    return nexus::cpu::failed(NEXUS_E_LOST, "stub: told to be lost");
+    return nexus::common::failed(NEXUS_E_LOST, "stub: told to be lost");
   }
   if (set.fail.holds(job.number)) {
     if (job.output_capacity > 0) {
       std::memset(job.output, 0xa5, job.output_capacity / 2);
     }
-    return nexus::cpu::failed(set.code, "stub: told to fail");
+    return nexus::common::failed(set.code, "stub: told to fail");
   }
   const nexus_result result = runner.run(job, cancelled);
   if (result.output_bytes > 0 && set.corrupt.holds(job.number)) {
@@ -193,7 +193,7 @@ nexus_result run_on_lane(nexus_device& device, std::uint32_t lane,
                          const order& job, const std::atomic<bool>& cancelled) {
   const device_settings set = settings_of(device.index);
   if (!wait_out(job, set, cancelled)) {
-    return nexus::cpu::failed(NEXUS_E_CANCELLED, nullptr);
+    return nexus::common::failed(NEXUS_E_CANCELLED, nullptr);
   }
   return execute(*device.runners[lane], job, set, cancelled);
 }

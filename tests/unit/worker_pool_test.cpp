@@ -1,4 +1,4 @@
-#include "worker_pool.hpp"
+#include "common/worker_pool.hpp"
 
 #include <gtest/gtest.h>
 #include <pthread.h>
@@ -11,9 +11,9 @@
 #include <string>
 #include <thread>
 
-#include "results.hpp"
+#include "common/results.hpp"
 
-namespace nexus::cpu {
+namespace nexus::common {
 namespace {
 
 // Counts calls of done, and lets jobs wait for the test.
@@ -269,4 +269,4 @@ TEST(WorkerPool, NamesItsThreadsAndKeepsSignalsAway) {
 }
 
 }  // namespace
-}  // namespace nexus::cpu
+}  // namespace nexus::common

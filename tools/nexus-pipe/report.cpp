@@ -62,6 +62,7 @@ std::string io_line(const io_telemetry& io) {
   };
   add("uring", io.uring_reads, io.uring_writes);
   add("threads", io.thread_reads, io.thread_writes);
+  add("lanes", io.lane_reads, 0);
   add("callbacks", io.callback_reads, io.callback_writes);
   if (!io.note.empty()) line += " (" + io.note + ")";
   return line;
@@ -92,6 +93,7 @@ json to_json(const io_telemetry& io) {
   return {{"uring_reads", io.uring_reads},
           {"uring_writes", io.uring_writes},
           {"thread_reads", io.thread_reads},
+          {"lane_reads", io.lane_reads},
           {"thread_writes", io.thread_writes},
           {"callback_reads", io.callback_reads},
           {"callback_writes", io.callback_writes},

@@ -124,7 +124,7 @@ class NEXUS_API engine {
   // The machine and what the options make of it, for segments of this size
   // with an output as large.
   [[nodiscard]] result<parallelism_profile> profile(
-      std::uint64_t segment_bytes = 4ull << 20);
+      std::uint64_t segment_bytes = 1ull << 20);
   [[nodiscard]] hardware machine() const;
 
  private:

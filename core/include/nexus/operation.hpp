@@ -67,6 +67,9 @@ struct operation_plan {
   // depends on it; others hand plan_request::segment_bytes back.
   std::uint64_t segment_bytes = 0;
   bool segment_bytes_fixed = false;
+  // The last segment may be empty although others came before it. Whole
+  // granules are then worked on without waiting to learn whether more follows.
+  bool empty_end = false;
 };
 
 // One segment at one stage.

@@ -1,4 +1,4 @@
-#include "age_job.hpp"
+#include "common/age_job.hpp"
 
 #include <string.h>
 
@@ -9,14 +9,10 @@
 #include <limits>
 #include <new>
 
-#include "cpu/results.hpp"
+#include "common/results.hpp"
 
-namespace nexus::gpu {
+namespace nexus::common {
 namespace {
-
-using cpu::bad_data;
-using cpu::failed;
-using cpu::succeeded;
 
 const nexus_age_params& params_of(const nexus_job& job) noexcept {
   return *static_cast<const nexus_age_params*>(job.params);
@@ -292,4 +288,4 @@ nexus_result run_job(age_lane& lane, const nexus_job& job,
   }
 }
 
-}  // namespace nexus::gpu
+}  // namespace nexus::common

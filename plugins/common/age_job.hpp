@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace nexus::gpu {
+namespace nexus::common {
 
 inline constexpr std::size_t age_chunk = 65536;  // bytes of plaintext
 inline constexpr std::size_t age_tag = 16;
@@ -66,4 +66,4 @@ nexus_result run_job(age_lane& lane, const nexus_job& job,
                      std::vector<std::uint8_t>& tags,
                      const std::atomic<bool>& cancelled) noexcept;
 
-}  // namespace nexus::gpu
+}  // namespace nexus::common

@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <cstring>
 
-namespace nexus::cpu {
+namespace nexus::common {
 
 inline nexus_result succeeded(std::uint64_t output_bytes,
                               std::uint32_t flags = 0) noexcept {
@@ -60,4 +60,4 @@ inline std::int32_t refuse(nexus_error* error, std::int32_t code,
   return code;
 }
 
-}  // namespace nexus::cpu
+}  // namespace nexus::common

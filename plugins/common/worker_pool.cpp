@@ -1,4 +1,4 @@
-#include "worker_pool.hpp"
+#include "common/worker_pool.hpp"
 
 #include <pthread.h>
 #include <sched.h>
@@ -11,7 +11,7 @@
 #include <thread>
 #include <utility>
 
-namespace nexus::cpu {
+namespace nexus::common {
 namespace {
 
 struct slot {
@@ -193,4 +193,4 @@ void worker_pool::serve(lane& mine) {
   }
 }
 
-}  // namespace nexus::cpu
+}  // namespace nexus::common

@@ -10,7 +10,7 @@
 #include <span>
 #include <vector>
 
-namespace nexus::cpu {
+namespace nexus::common {
 
 class worker_pool {
  public:
@@ -59,4 +59,4 @@ class worker_pool {
   std::vector<std::unique_ptr<lane>> lanes_;
 };
 
-}  // namespace nexus::cpu
+}  // namespace nexus::common

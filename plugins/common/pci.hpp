@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 
-namespace nexus::gpu {
+namespace nexus::common {
 
 // "0000:3b:00.0", as the kernel and nexus_device_info write it.
 template <std::size_t N>
@@ -27,4 +27,4 @@ inline std::int32_t numa_node_of(const char* pci_id) noexcept {
   return node;
 }
 
-}  // namespace nexus::gpu
+}  // namespace nexus::common
