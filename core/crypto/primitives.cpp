@@ -47,6 +47,23 @@ evp_ptr<EVP_PKEY> private_key(std::span<const std::byte, 32> scalar) {
 
 }  // namespace
 
+void prepare_crypto() {
+  static const bool done = [] {
+    const quiet_errors quiet;
+    // Any fetch sets up the provider and its tables.
+    EVP_MD* digest = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    EVP_CIPHER* cipher =
+        EVP_CIPHER_fetch(nullptr, "ChaCha20-Poly1305", nullptr);
+    EVP_KEYMGMT* keys = EVP_KEYMGMT_fetch(nullptr, "X25519", nullptr);
+    const bool all = digest != nullptr && cipher != nullptr && keys != nullptr;
+    EVP_MD_free(digest);
+    EVP_CIPHER_free(cipher);
+    EVP_KEYMGMT_free(keys);
+    return all;
+  }();
+  need(done);
+}
+
 status fill_random(byte_span out) {
   while (!out.empty()) {
     const std::size_t some = std::min<std::size_t>(out.size(), 256);

@@ -17,6 +17,10 @@
 
 namespace nexus {
 
+// Sets up OpenSSL. Called before threads start: set up on one of theirs while
+// memory is short, it crashes instead of failing. Throws std::bad_alloc.
+void prepare_crypto();
+
 // Fills out from the system's random generator. io_error where that fails.
 [[nodiscard]] status fill_random(byte_span out);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "async/exception.hpp"
 #include "engine/run.hpp"
 
 namespace nexus {
@@ -85,7 +86,15 @@ task<void> engine_core::open_devices(bool all) {
   if (all ? loader.all_loaded() : base_loaded_) co_return;
   opening_ = true;
   base_loaded_ = true;
-  auto load = [this, all] { return load_and_open(all); };
+  auto load = [this, all] {
+    try {
+      return load_and_open(all);
+    } catch (...) {
+      opening failed;
+      failed.problems = {status_of_current_exception().message()};
+      return failed;
+    }
+  };
   opening found = co_await blocking.run(load);
   for (auto& opened : found.devices) add_device(std::move(opened));
   for (const auto& problem : found.problems) log(problem);

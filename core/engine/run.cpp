@@ -108,7 +108,9 @@ task<status> run::begin() {
 
 task<status> run::run_prologue() {
   prologue_bridge head(core_.executor(), &*reader_);
-  auto prologue = [this, &head] { return work_.prologue(head); };
+  auto prologue = [this, &head] {
+    return guarded([&] { return work_.prologue(head); });
+  };
   status outcome = co_await core_.blocking.run(prologue);
   prologue_bytes_ = head.consumed();
   prologue_output_.assign(head.output().begin(), head.output().end());
@@ -196,7 +198,9 @@ result<segment_layout> run::choose_layout() {
 
 task<status> run::finish() {
   prologue_bridge tail(core_.executor(), nullptr);
-  auto epilogue = [this, &tail] { return work_.epilogue(tail); };
+  auto epilogue = [this, &tail] {
+    return guarded([&] { return work_.epilogue(tail); });
+  };
   status outcome = co_await core_.blocking.run(epilogue);
   if (!outcome.ok()) co_return outcome;
   if (failure_) co_return *failure_;

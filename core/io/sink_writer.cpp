@@ -11,6 +11,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "async/exception.hpp"
+
 namespace nexus {
 namespace {
 
@@ -137,7 +139,9 @@ task<status> sink_writer::write(byte_view data) {
   if (!opened_) {
     opened_ = true;
     if (state().what == kind::file) {
-      auto open = [this] { return open_file(); };
+      auto open = [this] {
+        return guarded([this] { return open_file(); });
+      };
       status opened = co_await blocking_.run(open);
       if (!opened.ok()) co_return opened;
     }
@@ -145,11 +149,12 @@ task<status> sink_writer::write(byte_view data) {
   if (data.empty()) co_return status{};
   if (state().what == kind::callback || state().what == kind::memory) {
     ++callback_writes_;
-    auto call = [this, data]() -> status {
+    auto take = [this, data]() -> status {
       if (state().what == kind::callback) return state().write(data);
       append(*state().memory, data);
       return {};
     };
+    auto call = [&take] { return guarded(take); };
     status taken = co_await blocking_.run(call);
     if (taken.ok()) bytes_ += data.size();
     co_return taken;
@@ -201,7 +206,9 @@ task<status> sink_writer::commit() {
   status opened = co_await write({});
   if (!opened.ok()) co_return opened;
   if (state().what != detail::sink_state::kind::file) co_return status{};
-  auto finish = [this] { return finish_file(); };
+  auto finish = [this] {
+    return guarded([this] { return finish_file(); });
+  };
   co_return co_await blocking_.run(finish);
 }
 

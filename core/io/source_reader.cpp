@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "async/exception.hpp"
+
 namespace nexus {
 namespace {
 
@@ -143,7 +145,9 @@ task<source_reader::outcome> source_reader::read_some(byte_span buffer) {
   }
   if (state().what == detail::source_state::kind::callback) {
     ++callback_reads_;
-    auto call = [this, buffer] { return state().read(buffer); };
+    auto call = [this, buffer] {
+      return guarded([&] { return state().read(buffer); });
+    };
     auto got = co_await blocking_.run(call);
     if (!got.ok())
       result.failure = got.error();

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "crypto/primitives.hpp"
 #include "format/age_header.hpp"
 #include "format/armor.hpp"
 #include "ops/age_intro.hpp"
@@ -262,6 +263,7 @@ verdict decrypt_operation::decode_rest(const segment_view& segment,
 }  // namespace
 
 std::unique_ptr<operation> make_decrypt(decrypt_options options) {
+  prepare_crypto();
   return std::make_unique<decrypt_operation>(std::move(options));
 }
 

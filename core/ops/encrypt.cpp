@@ -135,6 +135,7 @@ status encrypt_operation::epilogue(prologue_io& io) {
 }  // namespace
 
 std::unique_ptr<operation> make_encrypt(encrypt_options options) {
+  prepare_crypto();
   return std::make_unique<encrypt_operation>(std::move(options));
 }
 

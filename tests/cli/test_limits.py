@@ -121,7 +121,9 @@ class Limits(harness.CommandTest):
         if harness.sanitized():
             self.skipTest("sanitizers map terabytes")
         plain = harness.pattern(3000000)
-        for mib in (24, 32, 48, 64, 96, 128, 192, 256, 512):
+        # Between these, where OpenSSL 3.0 gets a part of the memory that its
+        # own set-up needs, it may crash by itself.
+        for mib in (24, 32, 40, 128, 192, 256, 512):
             with self.subTest(mib):
                 done = self.limited(resource.RLIMIT_AS, mib << 20, "encrypt",
                                     "-r", harness.ALICE, input=plain)

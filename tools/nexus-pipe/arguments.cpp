@@ -202,7 +202,9 @@ result<command> parse_arguments(argument_list arguments) {
     constexpr std::array<const char*, 1> ask{"--help"};
     return parse_command(rest.front(), ask);
   }
-  if (name == "--version") {
+  const bool of_command = find_command(name) != nullptr && rest.size() == 1 &&
+                          rest.front() == std::string_view("--version");
+  if (name == "--version" || of_command) {
     return command(text_request{std::string("nexus-pipe ") + version() + "\n"});
   }
   if (name.starts_with('-')) {

@@ -3,6 +3,7 @@
 #include <nexus/status.hpp>
 #include <span>
 #include <string>
+#include <system_error>
 #include <type_traits>
 #include <variant>
 
@@ -65,6 +66,11 @@ int main(int argc, char** argv) {
     return tool::run(all.empty() ? all : all.subspan(1), out);
   } catch (const std::bad_alloc&) {
     return tool::fail(out, {status_code::out_of_memory, "out of memory"});
+  } catch (const std::system_error& failure) {
+    return tool::fail(
+        out, {status_code::io_error,
+              "the system refused a thread: " + failure.code().message(),
+              "its limits may be too low (ulimit -a shows them)"});
   } catch (const std::exception& failure) {
     return tool::fail(out, {status_code::internal, failure.what()});
   }
