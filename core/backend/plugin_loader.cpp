@@ -14,6 +14,8 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <set>
+#include <string_view>
 
 namespace nexus {
 namespace {
@@ -111,6 +113,7 @@ struct process_host {
   std::mutex mutex;
   log_function log;
   std::map<std::string, plugin_candidate> by_path;
+  std::string requested;
 };
 
 process_host& the_host() {
@@ -126,8 +129,16 @@ process_host& the_host() {
       const std::lock_guard lock(self->mutex);
       if (self->log && line != nullptr) self->log(line);
     };
-    made->table.get_extension = [](void*, const char*) -> const void* {
-      return nullptr;
+    made->table.get_extension = [](void* context,
+                                   const char* name) -> const void* {
+      auto* self = static_cast<process_host*>(context);
+      const std::lock_guard lock(self->mutex);
+      if (std::string_view(name) != NEXUS_HOST_REQUESTED ||
+          self->requested.empty())
+        return nullptr;
+      // Kept for ever: the plugin may look at it at any time.
+      static std::set<std::string> names;
+      return names.insert(self->requested).first->c_str();
     };
     return made;
   }();
@@ -258,6 +269,12 @@ plugin_loader::plugin_loader(std::vector<std::string> directories,
     directories_ = split_path(path);
   if (auto own = default_plugin_directory(); !own.empty())
     directories_.push_back(std::move(own));
+}
+
+void plugin_loader::set_requested(const std::string& name) {
+  auto& host = the_host();
+  const std::lock_guard lock(host.mutex);
+  host.requested = name;
 }
 
 const nexus_host* plugin_loader::host() const noexcept {

@@ -46,6 +46,9 @@ class plugin_loader {
   void load(const std::string& name);
   // Loads every nexus-*.so of every directory. A later call looks no further.
   void load_all();
+  // What the plugins are told of the user's wish: a plugin's name, "*" for a
+  // listing of everything, or nothing.
+  static void set_requested(const std::string& name);
   [[nodiscard]] bool all_loaded() const noexcept { return all_loaded_; }
 
   // In the order of loading, failures among them.

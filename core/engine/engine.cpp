@@ -141,6 +141,7 @@ plugin_description engine::impl::describe(const plugin_candidate& candidate) {
 }
 
 task<std::vector<plugin_description>> engine::impl::describe_plugins() {
+  core_->listing = true;
   co_await load_everything();
   std::vector<plugin_description> all;
   for (const auto& candidate : core_->loader.candidates())

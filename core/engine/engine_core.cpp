@@ -106,6 +106,7 @@ task<void> engine_core::open_devices(bool all) {
 // On a helper thread, while opening_ keeps everyone else from the loader.
 engine_core::opening engine_core::load_and_open(bool all) {
   opening found;
+  plugin_loader::set_requested(listing ? "*" : options.backend);
   if (all)
     loader.load_all();
   else

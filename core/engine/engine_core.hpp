@@ -86,6 +86,7 @@ class engine_core {
   void log(const std::string& line) const;
 
   engine_options options;
+  bool listing = false;  // every device is to be shown, used or not
   asio::io_context loop{1};
   blocking_pool blocking{256, "nexus-block"};
   plugin_loader loader;

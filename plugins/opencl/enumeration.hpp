@@ -23,8 +23,9 @@ struct device_entry {
 inline constexpr std::uint32_t lane_depth = 2;
 
 // All devices of all platforms, in the loader's order; asked for once per
-// process. If there is none, one entry says why.
-const std::vector<device_entry>& all_devices();
+// process. If there is none, one entry says why. Without a graphics card the
+// drivers are asked only if the user named this plugin (host: who knows).
+const std::vector<device_entry>& all_devices(const nexus_host* host);
 
 // Whether the device can run our kernels; `why` says what is missing.
 bool can_run(cl_device_id device, std::string& why);

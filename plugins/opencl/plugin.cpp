@@ -50,8 +50,10 @@ std::uint64_t max_bytes_of(const device_entry& entry) {
   return most / mebibyte * mebibyte;
 }
 
+const nexus_host* the_host = nullptr;  // from the entry; outlives us
+
 const device_entry* find_device(std::uint32_t index) {
-  const auto& all = all_devices();
+  const auto& all = all_devices(the_host);
   return index < all.size() ? &all[index] : nullptr;
 }
 
@@ -220,6 +222,7 @@ constexpr nexus_plugin plugin = {
 
 }  // namespace
 
-extern "C" const nexus_plugin* nexus_plugin_entry(const nexus_host*) {
+extern "C" const nexus_plugin* nexus_plugin_entry(const nexus_host* host) {
+  the_host = host;
   return &plugin;
 }

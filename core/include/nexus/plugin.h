@@ -62,6 +62,11 @@ typedef struct nexus_host {
   const void *(*get_extension)(void *context, const char *name);
 } nexus_host;
 
+/* An extension of the host: a const char *, the name of the plugin that the
+ * user asked for, or "*" where every device is to be listed. NULL: none was
+ * named, and what takes long to look at may be left out of probe(). */
+#define NEXUS_HOST_REQUESTED "nexus.requested"
+
 /* Errors with words. The callee fills message, cut to fit, zero-ended. */
 typedef struct nexus_error {
   uint32_t size;
