@@ -7,8 +7,8 @@
 #include <nexus/engine.hpp>
 #include <optional>
 
-#include "backend/plugin_operation.hpp"
 #include "async/exception.hpp"
+#include "backend/plugin_operation.hpp"
 #include "engine/engine_core.hpp"
 #include "engine/run.hpp"
 

@@ -1,7 +1,12 @@
 #include "engine/heartbeat.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
+#include <cstring>
 
 namespace nexus {
 namespace {
@@ -15,9 +20,16 @@ constexpr double first_bucket = 1.0 / 64000;
 heartbeat::heartbeat(boost::asio::io_context& loop, std::function<void()> tick)
     : timer_(loop), tick_(std::move(tick)) {}
 
+heartbeat::~heartbeat() {
+  if (schedstat_ >= 0) ::close(schedstat_);
+}
+
 void heartbeat::start() {
   if (beating_) return;
   beating_ = true;
+  if (schedstat_ < 0)
+    schedstat_ = ::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+  waited_ = waited_for_processor();
   schedule();
 }
 
@@ -32,10 +44,21 @@ void heartbeat::schedule() {
     if (stopped || !beating_) return;
     const std::chrono::duration<double> late =
         std::chrono::steady_clock::now() - timer_.expiry();
-    note(late.count());
+    const double waited = waited_for_processor();
+    note(std::max(0.0, late.count() - (waited - waited_)));
+    waited_ = waited;
     if (beats_ % beats_per_tick == 0) tick_();
     schedule();
   });
+}
+
+// Seconds since the thread began: the second number, in nanoseconds.
+double heartbeat::waited_for_processor() {
+  char text[96] = {};
+  if (schedstat_ < 0 || ::pread(schedstat_, text, sizeof text - 1, 0) <= 0)
+    return 0;
+  const char* second = std::strchr(text, ' ');
+  return second == nullptr ? 0 : std::strtod(second, nullptr) * 1e-9;
 }
 
 void heartbeat::note(double late_seconds) {

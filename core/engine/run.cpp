@@ -109,6 +109,7 @@ task<status> run::begin() {
 task<status> run::run_prologue() {
   prologue_bridge head(core_.executor(), &*reader_);
   auto prologue = [this, &head] {
+    (void)core_.machine();  // takes milliseconds where there are many cores
     return guarded([&] { return work_.prologue(head); });
   };
   status outcome = co_await core_.blocking.run(prologue);
@@ -204,7 +205,8 @@ task<status> run::finish() {
   status outcome = co_await core_.blocking.run(epilogue);
   if (!outcome.ok()) co_return outcome;
   if (failure_) co_return *failure_;
-  outcome = co_await writer_->write(tail.output());
+  const byte_view trailer = tail.output();
+  outcome = co_await writer_->write({&trailer, 1});
   if (!outcome.ok()) co_return failure_ ? *failure_ : outcome;
   co_return co_await writer_->commit();
 }

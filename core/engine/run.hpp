@@ -89,6 +89,7 @@ class run : public std::enable_shared_from_this<run> {
   // Writing.
   task<void> write_in_order();
   void deliver(segment_ptr mine);
+  std::vector<segment_ptr> take_finished();
 
   void fail(status why);
   void stop_reading();

@@ -2,6 +2,13 @@
 #include "engine/run_segment.hpp"
 
 namespace nexus {
+namespace {
+
+// Segments that go out with one request: each costs a trip to the kernel's
+// workers and back, which a slow sink would spend idle.
+constexpr std::size_t most_at_once = 8;
+
+}  // namespace
 
 void run::deliver(segment_ptr mine) {
   const std::uint64_t index = mine->index;
@@ -10,31 +17,41 @@ void run::deliver(segment_ptr mine) {
 }
 
 task<void> run::write_in_order() {
-  for (std::uint64_t index = 0;; ++index) {
-    next_write_ = index;
-    while (!finished_.contains(index)) {
+  std::vector<byte_view> parts = {prologue_output_};
+  for (;;) {
+    while (!finished_.contains(next_write_)) {
       if (failure_) co_return;
       co_await delivered_.wait();
     }
-    auto node = finished_.extract(index);
-    const segment_ptr mine = std::move(node.mapped());
-    const stall_timer timer(stalls_.write);
-    if (index == 0) {
-      status head = co_await writer_->write(prologue_output_);
-      if (!head.ok()) fail(head);
+    std::vector<segment_ptr> batch = take_finished();
+    for (const auto& mine : batch)
+      if (mine->todo != segment::step::skip) parts.push_back(mine->data);
+    {
+      const stall_timer timer(stalls_.write);
+      status written = co_await writer_->write(parts);
+      if (!written.ok()) fail(written);
     }
     if (failure_) co_return;
-    if (mine->todo != segment::step::skip) {
-      status written = co_await writer_->write(mine->data);
-      if (!written.ok()) fail(written);
-      if (failure_) co_return;
-    }
-    ++segments_;
-    if (mine->ends()) {
-      stream_end_ = mine->failure;
+    parts.clear();
+    segments_ += batch.size();
+    if (batch.back()->ends()) {
+      stream_end_ = batch.back()->failure;
       co_return;
     }
   }
+}
+
+// The next segments of the output that are there, at least one.
+std::vector<run::segment_ptr> run::take_finished() {
+  std::vector<segment_ptr> batch;
+  while (batch.size() < most_at_once && !finished_.empty() &&
+         finished_.begin()->first == next_write_) {
+    batch.push_back(std::move(finished_.begin()->second));
+    finished_.erase(finished_.begin());
+    ++next_write_;
+    if (batch.back()->ends()) break;
+  }
+  return batch;
 }
 
 }  // namespace nexus

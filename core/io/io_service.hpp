@@ -2,10 +2,13 @@
 // thread. One object per engine; all calls on the engine's thread.
 #pragma once
 
+#include <sys/uio.h>
+
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <memory>
 #include <nexus/engine.hpp>
+#include <span>
 #include <string>
 
 #include "async/completion.hpp"
@@ -30,8 +33,9 @@ struct io_request {
   int fd = -1;
   bool pollable = false;  // may wait for ever: a pipe, socket or terminal
   std::uint64_t offset = current_position;
-  void* data = nullptr;
+  void* data = nullptr;  // of a read
   std::size_t size = 0;
+  std::span<const iovec> pieces;  // of a write; they stay until it is done
   io_tag tag = 0;
 };
 

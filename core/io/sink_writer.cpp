@@ -10,13 +10,14 @@
 #include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "async/exception.hpp"
 
 namespace nexus {
 namespace {
 
-constexpr std::size_t max_write = 4u << 20;
 constexpr int pipe_bytes = 1 << 20;
 
 // The file that a path leads to, also where it does not exist yet.
@@ -39,6 +40,20 @@ std::string random_suffix() {
   std::string text;
   for (const unsigned char byte : raw) text += letters[byte % 32];
   return text;
+}
+
+// What is left of the pieces after their first bytes were written.
+std::span<iovec> drop_front(std::span<iovec> pieces, std::size_t size) {
+  while (!pieces.empty() && size >= pieces.front().iov_len) {
+    size -= pieces.front().iov_len;
+    pieces = pieces.subspan(1);
+  }
+  if (size != 0) {
+    iovec& first = pieces.front();
+    first.iov_base = static_cast<std::byte*>(first.iov_base) + size;
+    first.iov_len -= size;
+  }
+  return pieces;
 }
 
 }  // namespace
@@ -125,59 +140,74 @@ status sink_writer::open_file() {
   // A file that must not be written must not be replaced either.
   if (exists && ::access(target_.c_str(), W_OK) != 0) return failure_of(errno);
   const std::string name = target_ + "." + random_suffix() + ".tmp";
-  fd_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  fd_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+               exists ? 0600 : 0666);
   if (fd_ < 0) return failure_of(errno, "create");
   temporary_ = name;
-  if (exists) (void)::fchmod(fd_, info.st_mode & 07777);
+  if (exists) (void)::fchmod(fd_, info.st_mode & 0777);
   look_at(fd_);
   return {};
 }
 
-task<status> sink_writer::write(byte_view data) {
+task<status> sink_writer::open() {
+  if (std::exchange(opened_, true)) co_return status{};
+  if (state().what != detail::sink_state::kind::file) co_return status{};
+  auto make = [this] { return guarded([this] { return open_file(); }); };
+  co_return co_await blocking_.run(make);
+}
+
+task<status> sink_writer::write(std::span<const byte_view> parts) {
   using kind = detail::sink_state::kind;
   if (cancelled_) co_return failure_of(ECANCELED);
-  if (!opened_) {
-    opened_ = true;
-    if (state().what == kind::file) {
-      auto open = [this] {
-        return guarded([this] { return open_file(); });
-      };
-      status opened = co_await blocking_.run(open);
-      if (!opened.ok()) co_return opened;
-    }
+  status outcome = co_await open();
+  if (!outcome.ok()) co_return outcome;
+  if (state().what == kind::file || state().what == kind::descriptor)
+    co_return co_await write_descriptor(parts);
+  for (const byte_view part : parts) {
+    if (part.empty()) continue;
+    if (state().what == kind::discard)
+      bytes_ += part.size();
+    else
+      outcome = co_await hand_over(part);
+    if (!outcome.ok()) co_return outcome;
   }
-  if (data.empty()) co_return status{};
-  if (state().what == kind::callback || state().what == kind::memory) {
-    ++callback_writes_;
-    auto take = [this, data]() -> status {
-      if (state().what == kind::callback) return state().write(data);
-      append(*state().memory, data);
-      return {};
-    };
-    auto call = [&take] { return guarded(take); };
-    status taken = co_await blocking_.run(call);
-    if (taken.ok()) bytes_ += data.size();
-    co_return taken;
-  }
-  if (state().what == kind::discard) {
-    bytes_ += data.size();
-    co_return status{};
-  }
-  while (!data.empty()) {
+  co_return status{};
+}
+
+// To a callback or into memory, on a helper thread.
+task<status> sink_writer::hand_over(byte_view part) {
+  ++callback_writes_;
+  auto take = [this, part]() -> status {
+    if (state().what == detail::sink_state::kind::callback)
+      return state().write(part);
+    append(*state().memory, part);
+    return {};
+  };
+  auto call = [&take] { return guarded(take); };
+  status taken = co_await blocking_.run(call);
+  if (taken.ok()) bytes_ += part.size();
+  co_return taken;
+}
+
+task<status> sink_writer::write_descriptor(std::span<const byte_view> parts) {
+  std::vector<iovec> pieces;
+  for (const byte_view part : parts)
+    if (!part.empty())
+      pieces.push_back({const_cast<std::byte*>(part.data()), part.size()});
+  for (std::span<iovec> rest(pieces); !rest.empty();) {
+    if (cancelled_) co_return failure_of(ECANCELED);
     io_request request;
     request.what = io_request::kind::write;
     request.fd = fd_;
     request.pollable = pollable_;
     if (regular_) request.offset = position_;
-    request.data = const_cast<std::byte*>(data.data());
-    request.size = std::min(data.size(), max_write);
+    request.pieces = rest;
     request.tag = tag_;
     const io_result put = co_await io_.perform(request);
     if ((put.error == EINTR || put.error == EAGAIN) && !cancelled_) continue;
     if (put.error != 0) co_return failure_of(put.error);
     advance(put.bytes);
-    data = data.subspan(put.bytes);
-    if (cancelled_ && !data.empty()) co_return failure_of(ECANCELED);
+    rest = drop_front(rest, put.bytes);
   }
   co_return status{};
 }
@@ -203,12 +233,11 @@ status sink_writer::finish_file() {
 }
 
 task<status> sink_writer::commit() {
-  status opened = co_await write({});
+  if (cancelled_) co_return failure_of(ECANCELED);
+  status opened = co_await open();
   if (!opened.ok()) co_return opened;
   if (state().what != detail::sink_state::kind::file) co_return status{};
-  auto finish = [this] {
-    return guarded([this] { return finish_file(); });
-  };
+  auto finish = [this] { return guarded([this] { return finish_file(); }); };
   co_return co_await blocking_.run(finish);
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <nexus/stream.hpp>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "async/blocking_pool.hpp"
@@ -23,8 +24,8 @@ class sink_writer {
 
   // Refuses a sink that is the source; creates nothing.
   status check(const std::optional<source_reader::file_id>& source);
-  // Appends all of data. broken_pipe where nobody reads any more.
-  task<status> write(byte_view data);
+  // Appends all of the parts. broken_pipe where nobody reads any more.
+  task<status> write(std::span<const byte_view> parts);
   // Everything is there: make it last, under its name.
   task<status> commit();
   // Something failed: no file is left under the name, nor a temporary.
@@ -44,6 +45,9 @@ class sink_writer {
   void remove_temporary() noexcept;
   void look_at(int fd);
   void advance(std::size_t size);
+  task<status> open();
+  task<status> hand_over(byte_view part);
+  task<status> write_descriptor(std::span<const byte_view> parts);
 
   sink to_;
   io_service& io_;

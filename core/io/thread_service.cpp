@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <system_error>
@@ -21,6 +22,8 @@
 
 namespace nexus {
 namespace {
+
+constexpr std::size_t no_limit = SIZE_MAX;
 
 // Set once; whoever polls its descriptor wakes and sees it.
 class cancel_flag {
@@ -45,18 +48,24 @@ class cancel_flag {
 };
 
 // A blocking descriptor takes or gives what it can at once with RWF_NOWAIT.
-// Where that is not known, a small plain call is the best there is.
+// Where that is not known, a small plain call is the best there is: of a
+// write, the first `limit` bytes of the first piece.
 ssize_t call_once(const io_request& r, int flags, std::size_t limit) {
-  iovec piece{r.data, std::min(r.size, limit)};
   const off_t offset =
       r.offset == current_position ? -1 : static_cast<off_t>(r.offset);
-  if (flags == 0 && offset < 0)
-    return r.what == io_request::kind::read
-               ? ::read(r.fd, piece.iov_base, piece.iov_len)
-               : ::write(r.fd, piece.iov_base, piece.iov_len);
-  return r.what == io_request::kind::read
-             ? ::preadv2(r.fd, &piece, 1, offset, flags)
-             : ::pwritev2(r.fd, &piece, 1, offset, flags);
+  const bool plain = flags == 0 && offset < 0;
+  if (r.what == io_request::kind::read) {
+    iovec piece{r.data, r.size};
+    return plain ? ::read(r.fd, r.data, r.size)
+                 : ::preadv2(r.fd, &piece, 1, offset, flags);
+  }
+  iovec first = r.pieces.front();
+  first.iov_len = std::min(first.iov_len, limit);
+  const bool all = limit == no_limit;
+  const iovec* pieces = all ? r.pieces.data() : &first;
+  const int count = all ? static_cast<int>(r.pieces.size()) : 1;
+  return plain ? ::writev(r.fd, pieces, count)
+               : ::pwritev2(r.fd, pieces, count, offset, flags);
 }
 
 io_result to_result(ssize_t answer) {
@@ -71,7 +80,7 @@ io_result to_result(ssize_t answer) {
 io_result perform_regular(const io_request& r) {
   ssize_t answer = 0;
   do {
-    answer = call_once(r, 0, r.size);
+    answer = call_once(r, 0, no_limit);
   } while (answer < 0 && errno == EINTR);
   return to_result(answer);
 }
@@ -87,7 +96,7 @@ io_result perform_pollable(const io_request& r, const cancel_flag& cancel) {
     if (watched[0].revents == 0) continue;
     // Without NOWAIT a read still gives what is there; a write of more than
     // PIPE_BUF could block, of one page it cannot after POLLOUT.
-    const std::size_t limit = flags != 0 || read ? r.size : 4096;
+    const std::size_t limit = flags != 0 || read ? no_limit : 4096;
     const ssize_t answer = call_once(r, flags, limit);
     if (answer >= 0) return to_result(answer);
     if (errno == EOPNOTSUPP || errno == EINVAL) {

@@ -59,8 +59,9 @@ class uring_service final : public io_service {
       ::io_uring_prep_read(sqe, request.fd, request.data, size, request.offset);
       ++reads_;
     } else {
-      ::io_uring_prep_write(sqe, request.fd, request.data, size,
-                            request.offset);
+      ::io_uring_prep_writev(sqe, request.fd, request.pieces.data(),
+                             static_cast<unsigned>(request.pieces.size()),
+                             request.offset);
       ++writes_;
     }
     ::io_uring_sqe_set_data64(sqe, id);

@@ -62,7 +62,8 @@ struct telemetry {
   std::uint64_t buffer_peak_bytes = 0;  // host buffers that really existed
   io_telemetry io;
   stall_telemetry stalls;
-  // The engine thread's own delays: how late it served a 10 ms heartbeat.
+  // The engine thread's own delays: how late it served a 10 ms heartbeat, less
+  // what it waited for a processor.
   std::uint64_t loop_beats = 0;
   double loop_stall_p99_seconds = 0;
   double loop_stall_max_seconds = 0;
