@@ -26,6 +26,27 @@ else()
   target_link_options(nexus_flags INTERFACE -Wl,--no-undefined -Wl,--as-needed)
 endif()
 
+# The header of libipsec-mb 1.3 or later, of the major version that the CPU
+# plugin loads: sets NEXUS_HAVE_IPSEC_MB and NEXUS_IPSEC_MB_INCLUDE_DIR.
+macro(nexus_find_ipsec_mb)
+  set(NEXUS_HAVE_IPSEC_MB OFF)
+  if(NOT NEXUS_IPSEC_MB STREQUAL "OFF")
+    find_path(NEXUS_IPSEC_MB_INCLUDE_DIR intel-ipsec-mb.h)
+    if(NEXUS_IPSEC_MB_INCLUDE_DIR)
+      file(STRINGS ${NEXUS_IPSEC_MB_INCLUDE_DIR}/intel-ipsec-mb.h NEXUS_IPSEC_MB_VERSION
+        REGEX "define IMB_VERSION_STR ")
+      string(REGEX MATCH "[0-9]+[.][0-9]+" NEXUS_IPSEC_MB_VERSION "${NEXUS_IPSEC_MB_VERSION}")
+      if(NEXUS_IPSEC_MB_VERSION VERSION_GREATER_EQUAL 1.3
+         AND NEXUS_IPSEC_MB_VERSION VERSION_LESS 2)
+        set(NEXUS_HAVE_IPSEC_MB ON)
+      endif()
+    endif()
+    if(NEXUS_IPSEC_MB STREQUAL "ON" AND NOT NEXUS_HAVE_IPSEC_MB)
+      message(FATAL_ERROR "NEXUS_IPSEC_MB=ON, but there is no intel-ipsec-mb.h of 1.3 or a later 1.x")
+    endif()
+  endif()
+endmacro()
+
 # Finds nvcc and OpenCL, and sets NEXUS_HAVE_CUDA and NEXUS_HAVE_OPENCL.
 macro(nexus_find_sdks)
   set(NEXUS_HAVE_OPENCL OFF)
@@ -78,6 +99,7 @@ function(nexus_print_summary)
   message(STATUS "nexus-pipe ${PROJECT_VERSION}")
   message(STATUS "  compiler  ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}, ${CMAKE_BUILD_TYPE}")
   message(STATUS "  CPU       ON")
+  message(STATUS "  ipsec-mb  ${NEXUS_HAVE_IPSEC_MB} (NEXUS_IPSEC_MB=${NEXUS_IPSEC_MB})")
   message(STATUS "  OpenCL    ${NEXUS_HAVE_OPENCL} (NEXUS_OPENCL=${NEXUS_OPENCL})")
   message(STATUS "  CUDA      ${NEXUS_HAVE_CUDA} (NEXUS_CUDA=${NEXUS_CUDA}${NEXUS_NVCC_NOTE})")
   message(STATUS "  tests     ${NEXUS_BUILD_TESTS}")

@@ -41,7 +41,7 @@ FAMILIES = {
     "uring": r"liburing\.h",
     "hwloc": r"hwloc(/.*|\.h)",
     "tool": r"(CLI|nlohmann|fmt)/.*",
-    "vendor": r"(CL|hwy)/.*|(cuda|nvrtc|nvml)[a-z_]*\.h|cuda/.*",
+    "vendor": r"intel-ipsec-mb\.h|(CL|hwy)/.*|(cuda|nvrtc|nvml)[a-z_]*\.h|cuda/.*",
     "abi": r"nexus/plugin\.h",
     "nexus": r"nexus/(?!asio\.hpp$)[a-z_]+\.(h|hpp)",
 }

@@ -79,8 +79,9 @@ std::int32_t check_job(const nexus_job* job) noexcept {
   return operation->check(*job);
 }
 
-std::unique_ptr<job_runner> job_runner::create(const armor_codec& armor) {
-  auto age = age_stream::create();
+std::unique_ptr<job_runner> job_runner::create(const armor_codec& armor,
+                                               cipher_choice cipher) {
+  auto age = age_stream::create(cipher);
   if (!age) return nullptr;
   return std::unique_ptr<job_runner>(new (std::nothrow)
                                          job_runner(std::move(age), armor));

@@ -23,7 +23,8 @@ std::int32_t check_job(const nexus_job* job) noexcept;
 class job_runner {
  public:
   // NULL if OpenSSL offers no ChaCha20-Poly1305 here, or out of memory.
-  static std::unique_ptr<job_runner> create(const armor_codec& armor);
+  static std::unique_ptr<job_runner> create(
+      const armor_codec& armor, cipher_choice cipher = cipher_choice::fastest);
 
   // Runs a job that check_job() let pass. The result says how long it took.
   nexus_result run(const nexus_job& job,

@@ -23,6 +23,7 @@ using nexus::common::hand_over;
 using nexus::common::refuse;
 using nexus::common::worker_pool;
 using nexus::cpu::armor_codec;
+using nexus::cpu::cipher_choice;
 using nexus::cpu::job_runner;
 
 struct nexus_device {
@@ -40,6 +41,40 @@ constexpr std::uint32_t max_lanes_at_all = 65536;
 // can try each of them.
 const armor_codec& chosen_armor() {
   return nexus::cpu::pick_armor_codec(std::getenv("NEXUS_CPU_ARMOR"));
+}
+
+// The fastest cipher, or the one that NEXUS_CPU_CIPHER names.
+cipher_choice chosen_cipher() {
+  return nexus::cpu::parse_cipher_choice(std::getenv("NEXUS_CPU_CIPHER"));
+}
+
+// Whether the devices are only to be listed: time for a look at libipsec-mb.
+bool is_listing(const nexus_host* host) {
+  if (host == nullptr || host->get_extension == nullptr) return false;
+  const void* wish = host->get_extension(host->context, NEXUS_HOST_REQUESTED);
+  return wish != nullptr &&
+         std::strcmp(static_cast<const char*>(wish), "*") == 0;
+}
+
+// Notes the loops in use; the cipher only as far as that is known in no time. A
+// cipher that is asked for and cannot be had makes the device unusable, so that
+// no test takes the other one for it.
+void describe_loops(const nexus_host* host, nexus_device_info& info) {
+  const cipher_choice choice = chosen_cipher();
+  const bool forced = choice == cipher_choice::ipsec_mb;
+  const char* cipher = choice == cipher_choice::openssl ? "openssl" : nullptr;
+  if (forced || (cipher == nullptr && is_listing(host))) {
+    const char* why = nexus::cpu::why_no_ipsec_mb();
+    if (forced && why != nullptr) {
+      info.score = 0;
+      std::snprintf(info.note, sizeof info.note, "no cipher ipsec-mb: %s", why);
+      return;
+    }
+    cipher = why == nullptr ? nexus::cpu::ipsec_mb_name() : "openssl";
+  }
+  std::snprintf(info.note, sizeof info.note, "armor: %s%s%s",
+                chosen_armor().name, cipher != nullptr ? ", cipher: " : "",
+                cipher != nullptr ? cipher : "");
 }
 
 // The processor's name, without leading spaces; 96 bytes.
@@ -63,7 +98,7 @@ void name_processor(char (&name)[96]) {
 #endif
 }
 
-std::int32_t probe(const nexus_host*, std::uint32_t index,
+std::int32_t probe(const nexus_host* host, std::uint32_t index,
                    nexus_device_info* info) {
   if (index != 0) return NEXUS_E_END;
   nexus_device_info made{};
@@ -75,7 +110,7 @@ std::int32_t probe(const nexus_host*, std::uint32_t index,
   name_processor(made.name);
   std::snprintf(made.driver, sizeof made.driver, "%s",
                 OpenSSL_version(OPENSSL_VERSION));
-  std::snprintf(made.note, sizeof made.note, "armor: %s", chosen_armor().name);
+  describe_loops(host, made);
   return hand_over(made, info);
 }
 
@@ -111,7 +146,8 @@ std::int32_t open_device(const nexus_host* host, const nexus_open* options,
   }
   auto made = std::make_unique<nexus_device>();
   for (std::uint32_t i = 0; i < options->lane_count; ++i) {
-    made->runners.push_back(job_runner::create(chosen_armor()));
+    made->runners.push_back(
+        job_runner::create(chosen_armor(), chosen_cipher()));
     if (!made->runners.back()) {
       return refuse(error, NEXUS_E_UNSUPPORTED,
                     "cpu: openssl offers no chacha20-poly1305 here");

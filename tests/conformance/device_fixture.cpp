@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
+#include <cstdio>
 #include <cstring>
 #include <map>
 #include <thread>
@@ -79,7 +80,12 @@ std::string add_targets(const std::string& path) {
     target found{path, plugin, index, {}};
     found.info.size = sizeof found.info;
     if (plugin->backend->probe(&host(), index, &found.info) != NEXUS_OK) break;
-    if (found.info.score > 0) all_targets().push_back(found);
+    if (found.info.score > 0) {
+      all_targets().push_back(found);
+    } else {
+      std::printf("%s: device %u is left out: %s\n", path.c_str(), index,
+                  found.info.note);
+    }
   }
   return {};
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nexus/age.hpp>
+#include <optional>
 
 #include "fuzz_check.hpp"
 #include "support/age_files.hpp"
@@ -17,8 +18,9 @@ inline const bytes& known_text() {
   return text;
 }
 
-// Returns whether the file was taken as a whole one.
-inline bool check_decryption(byte_view file, run_settings settings) {
+// The size of what came out, where the file was taken as a whole one.
+inline std::optional<std::size_t> check_decryption(byte_view file,
+                                                   run_settings settings) {
   const run_result opened = decrypt(file, std::move(settings));
   const bytes& known = known_text();
   FUZZ_CHECK(opened.output.size() <= known.size());
@@ -36,10 +38,10 @@ inline bool check_decryption(byte_view file, run_settings settings) {
     rest = rest.subspan(n);
     return n;
   });
-  if (!opened.end.ok()) return false;
+  if (!opened.end.ok()) return {};
   FUZZ_CHECK(told.ok());
   FUZZ_CHECK(told->payload_bytes == opened.output.size());
-  return true;
+  return opened.output.size();
 }
 
 }  // namespace nexus::test

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <openssl/crypto.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -62,7 +63,19 @@ struct age_job {
 #endif
 #endif
 
-TEST(AgeStream, LeavesNoCopyOfTheKeyInTheHeap) {
+class EachCipher : public testing::TestWithParam<cipher_choice> {
+ protected:
+  void SetUp() override {
+    if (GetParam() == cipher_choice::ipsec_mb && why_no_ipsec_mb() != nullptr) {
+      GTEST_SKIP() << "no cipher ipsec-mb: " << why_no_ipsec_mb();
+    }
+    stream = age_stream::create(GetParam());
+    ASSERT_NE(stream, nullptr);
+  }
+  std::unique_ptr<age_stream> stream;
+};
+
+TEST_P(EachCipher, LeavesNoCopyOfTheKeyInTheHeap) {
 #ifdef NEXUS_OWN_HEAP
   GTEST_SKIP() << "the sanitizer's heap is elsewhere";
 #endif
@@ -70,8 +83,6 @@ TEST(AgeStream, LeavesNoCopyOfTheKeyInTheHeap) {
   for (std::size_t i = 0; i < 32; ++i) {
     complement[i] = static_cast<std::uint8_t>(i * 37 + 11);
   }
-  auto stream = age_stream::create();
-  ASSERT_NE(stream, nullptr);
   auto work = std::make_unique<age_job>(200000);
   for (std::size_t i = 0; i < 32; ++i) {
     work->params.key[i] = static_cast<std::uint8_t>(~complement[i]);
@@ -79,6 +90,9 @@ TEST(AgeStream, LeavesNoCopyOfTheKeyInTheHeap) {
   ASSERT_TRUE(heap_holds(complement)) << "the search itself fails";
   const nexus_result sealed = stream->seal(work->job, not_cancelled);
   ASSERT_EQ(sealed.status, NEXUS_OK);
+  EXPECT_STREQ(stream->last_cipher(), GetParam() == cipher_choice::ipsec_mb
+                                          ? ipsec_mb_name()
+                                          : "openssl");
   const bytes text(
       work->output.begin(),
       work->output.begin() + static_cast<std::ptrdiff_t>(sealed.output_bytes));
@@ -92,13 +106,67 @@ TEST(AgeStream, LeavesNoCopyOfTheKeyInTheHeap) {
   EXPECT_FALSE(heap_holds(complement));
 }
 
-TEST(AgeStream, StopsWhenCancelled) {
+TEST_P(EachCipher, WipesWhatFailsToAuthenticate) {
+  age_job work(100000);
+  std::fill(work.input.begin(), work.input.end(), std::uint8_t{0x5a});
+  const nexus_result sealed = stream->seal(work.job, not_cancelled);
+  ASSERT_EQ(sealed.status, NEXUS_OK);
+  bytes text(
+      work.output.begin(),
+      work.output.begin() + static_cast<std::ptrdiff_t>(sealed.output_bytes));
+  text.back() ^= 1;  // of the second chunk's tag
+  std::fill(work.output.begin(), work.output.end(), std::uint8_t{0});
+  work.job.input = text.data();
+  work.job.input_bytes = text.size();
+  const nexus_result result = stream->open(work.job, not_cancelled);
+  EXPECT_EQ(result.status, NEXUS_E_DATA);
+  EXPECT_EQ(result.output_bytes, age_chunk);
+  EXPECT_EQ(result.error_offset, age_sealed);
+  EXPECT_EQ(work.output[age_chunk - 1], 0x5a);
+  EXPECT_TRUE(std::all_of(work.output.begin() + age_chunk, work.output.end(),
+                          [](std::uint8_t b) { return b == 0; }));
+}
+
+TEST_P(EachCipher, StopsWhenCancelled) {
   const std::atomic<bool> cancelled{true};
-  auto stream = age_stream::create();
-  ASSERT_NE(stream, nullptr);
   age_job work(200000);
   EXPECT_EQ(stream->seal(work.job, cancelled).status, NEXUS_E_CANCELLED);
   EXPECT_EQ(stream->open(work.job, cancelled).status, NEXUS_E_CANCELLED);
+}
+
+INSTANTIATE_TEST_SUITE_P(AgeStream, EachCipher,
+                         testing::Values(cipher_choice::openssl,
+                                         cipher_choice::ipsec_mb),
+                         [](const auto& which) {
+                           return which.param == cipher_choice::openssl
+                                      ? "openssl"
+                                      : "ipsec_mb";
+                         });
+
+// Loading libipsec-mb costs more time than a small run saves.
+TEST(AgeStream, TakesTheFasterCipherOnceThatPays) {
+  auto stream = age_stream::create();
+  ASSERT_NE(stream, nullptr);
+  age_job work(1 << 20);
+  work.output.resize(work.input.size() * 2);
+  work.job.output = work.output.data();
+  work.job.output_capacity = work.output.size();
+  ASSERT_EQ(stream->seal(work.job, not_cancelled).status, NEXUS_OK);
+  EXPECT_STREQ(stream->last_cipher(), "openssl");
+  const bytes first = work.output;
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_EQ(stream->seal(work.job, not_cancelled).status, NEXUS_OK);
+    ASSERT_EQ(work.output, first);
+  }
+  EXPECT_STREQ(stream->last_cipher(),
+               why_no_ipsec_mb() == nullptr ? ipsec_mb_name() : "openssl");
+}
+
+TEST(AgeStream, KnowsCiphersByName) {
+  EXPECT_EQ(parse_cipher_choice(nullptr), cipher_choice::fastest);
+  EXPECT_EQ(parse_cipher_choice("rot13"), cipher_choice::fastest);
+  EXPECT_EQ(parse_cipher_choice("openssl"), cipher_choice::openssl);
+  EXPECT_EQ(parse_cipher_choice("ipsec-mb"), cipher_choice::ipsec_mb);
 }
 
 TEST(AgeStream, RefusesSizesThatWouldRunOver) {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <deque>
 #include <filesystem>
 #include <numeric>
 #include <string>
@@ -38,22 +39,33 @@ class IoService : public testing::TestWithParam<std::string> {
     io_ = std::move(*made);
   }
 
-  static io_request request(kind what, int fd, void* data, std::size_t size) {
+  static io_request request(kind what, int fd) {
     io_request made;
     made.what = what;
     made.fd = fd;
-    made.data = data;
-    made.size = size;
     struct stat info{};
     made.pollable = ::fstat(fd, &info) == 0 && !S_ISREG(info.st_mode);
     return made;
   }
   static io_request read_of(int fd, std::string& into) {
-    return request(kind::read, fd, into.data(), into.size());
+    io_request made = request(kind::read, fd);
+    made.data = into.data();
+    made.size = into.size();
+    return made;
   }
-  static io_request write_of(int fd, const std::string& from) {
-    return request(kind::write, fd, const_cast<char*>(from.data()),
-                   from.size());
+  io_request write_of(int fd, const std::vector<std::string>& from) {
+    io_request made = request(kind::write, fd);
+    auto& pieces = pieces_.emplace_back();
+    for (const auto& text : from)
+      pieces.push_back({const_cast<char*>(text.data()), text.size()});
+    made.pieces = pieces;
+    return made;
+  }
+  io_request write_of(int fd, const std::string& from) {
+    io_request made = request(kind::write, fd);
+    made.pieces = pieces_.emplace_back(
+        std::vector<iovec>{{const_cast<char*>(from.data()), from.size()}});
+    return made;
   }
   io_result run(const io_request& made) {
     return loop_.run(io_->perform(made));
@@ -84,6 +96,7 @@ class IoService : public testing::TestWithParam<std::string> {
 
   test_loop loop_;
   std::unique_ptr<io_service> io_;
+  std::deque<std::vector<iovec>> pieces_;
 };
 
 TEST_P(IoService, ReadsAFileAtOffsets) {
@@ -144,13 +157,39 @@ TEST_P(IoService, WritesAFileAtOffsets) {
   EXPECT_EQ(whole(file.get()), std::string("ab234567ab\0\0ab", 14));
 }
 
+TEST_P(IoService, SeveralPiecesAreWrittenAsOne) {
+  const std::vector<std::string> parts = {"one ", "", "two ", "three"};
+  const scoped_fd file(file_of("0123456789"));
+  auto made = write_of(file.get(), parts);
+  EXPECT_EQ(run(made).bytes, 13u);
+  EXPECT_EQ(whole(file.get()), "one two three");
+  made.offset = 5;
+  EXPECT_EQ(run(made).bytes, 13u);
+  EXPECT_EQ(whole(file.get()), "one tone two three");
+  pipe_pair pipe;
+  EXPECT_EQ(run(write_of(pipe.write_end(), parts)).bytes, 13u);
+  EXPECT_EQ(pipe.get(13), "one two three");
+}
+
+// Room for a part of a piece alone.
+TEST_P(IoService, SeveralPiecesToAPipeEndWhereTheRoomEnds) {
+  pipe_pair pipe;
+  const std::size_t full = pipe.fill();
+  pipe.get(4096 * 3);
+  const std::vector<std::string> parts = {
+      std::string(4096, 'a'), std::string(4096, 'b'), std::string(full, 'c')};
+  const auto put = run(write_of(pipe.write_end(), parts));
+  EXPECT_EQ(put.error, 0);
+  ASSERT_GT(put.bytes, 0u);
+  pipe.get(full - 4096 * 3);
+  const std::string all = parts[0] + parts[1] + parts[2];
+  EXPECT_EQ(pipe.get(put.bytes), all.substr(0, put.bytes));
+}
+
 TEST_P(IoService, ErrorsOfTheSystemComeBack) {
   std::string text(4, '.');
-  io_request made = read_of(0, text);
-  made.fd = 1000000;
   for (const bool pollable : {false, true}) {
-    for (const kind what : {kind::read, kind::write}) {
-      made.what = what;
+    for (io_request made : {read_of(1000000, text), write_of(1000000, text)}) {
       made.pollable = pollable;
       EXPECT_EQ(run(made).error, EBADF) << pollable;
     }
@@ -158,7 +197,7 @@ TEST_P(IoService, ErrorsOfTheSystemComeBack) {
   const scoped_fd only_write("/dev/null", O_WRONLY);
   EXPECT_EQ(run(read_of(only_write.get(), text)).error, EBADF);
   const scoped_fd folder("/", O_RDONLY | O_DIRECTORY);
-  made = read_of(folder.get(), text);
+  auto made = read_of(folder.get(), text);
   made.pollable = false;
   EXPECT_EQ(run(made).error, EISDIR);
 }

@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "test_loop.hpp"
 
@@ -67,7 +69,8 @@ class SinkWriter : public testing::Test {
     ASSERT_TRUE(fits.ok()) << fits.message();
   }
   status write(std::string_view text) {
-    return loop_.run(writer_->write(as_bytes(text)));
+    parts_ = {as_bytes(text)};
+    return loop_.run(writer_->write(parts_));
   }
   status commit() { return loop_.run(writer_->commit()); }
   void abandon() {
@@ -88,6 +91,7 @@ class SinkWriter : public testing::Test {
   std::unique_ptr<io_service> io_ = make_thread_service({});
   blocking_pool blocking_{4, "test"};
   std::optional<sink_writer> writer_;
+  std::vector<byte_view> parts_;
 };
 
 TEST_F(SinkWriter, UntilItIsWholeAFileStandsUnderAnotherNameBesideIt) {
@@ -102,6 +106,44 @@ TEST_F(SinkWriter, UntilItIsWholeAFileStandsUnderAnotherNameBesideIt) {
   ASSERT_TRUE(commit().ok());
   EXPECT_THAT(names(), ElementsAre("out"));
   EXPECT_EQ(contents(path), "first second");
+}
+
+TEST_F(SinkWriter, PartsAreWrittenInTheirOrder) {
+  const std::vector<std::string> texts = {"one ", "", "two ", "three"};
+  for (const auto& text : texts) parts_.push_back(as_bytes(text));
+  open(sink::to_file(root_ / "out"));
+  ASSERT_TRUE(loop_.run(writer_->write(parts_)).ok());
+  EXPECT_EQ(writer_->bytes_written(), 13u);
+  ASSERT_TRUE(commit().ok());
+  EXPECT_EQ(contents(root_ / "out"), "one two three");
+  bytes out;
+  open(sink::to_memory(out));
+  ASSERT_TRUE(loop_.run(writer_->write(parts_)).ok());
+  EXPECT_EQ(as_text(out), "one two three");
+  EXPECT_EQ(writer_->callback_writes(), 3u);
+}
+
+// More than a pipe takes at once, and no part ends where a write does.
+TEST_F(SinkWriter, PartsThatAreTakenInPiecesArriveWhole) {
+  pipe_pair pipe;
+  open(sink::to_descriptor(pipe.write_end()));
+  std::vector<std::string> texts;
+  std::string all;
+  for (int i = 0; i < 40; ++i) {
+    texts.emplace_back(static_cast<std::size_t>(77777 + i),
+                       static_cast<char>('a' + i % 26));
+    all += texts.back();
+  }
+  for (const auto& text : texts) parts_.push_back(as_bytes(text));
+  std::optional<status> got;
+  loop_.start(writer_->write(parts_), &got);
+  std::string received;
+  std::thread reader([&] { received = pipe.get(all.size()); });
+  EXPECT_TRUE(loop_.until([&got] { return got.has_value(); }));
+  if (!got) pipe.close_write();
+  reader.join();
+  EXPECT_TRUE(got && got->ok());
+  EXPECT_EQ(received, all);
 }
 
 TEST_F(SinkWriter, NothingWrittenIsAnEmptyFile) {
@@ -430,7 +472,8 @@ TEST_F(SinkWriter, CancelEndsABlockedWriteAndEveryLaterOne) {
   open(sink::to_descriptor(pipe.write_end()));
   const std::string text(4 << 20, 'x');
   std::optional<status> got;
-  loop_.start(writer_->write(as_bytes(text)), &got);
+  parts_ = {as_bytes(text)};
+  loop_.start(writer_->write(parts_), &got);
   loop_.spin(std::chrono::milliseconds(50));
   EXPECT_FALSE(got.has_value());
   writer_->cancel();
@@ -490,7 +533,8 @@ TEST_F(SinkWriter, WaitingForTheReaderOfAFifoCanBeCancelled) {
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
   open(sink::to_file(path));
   std::optional<status> got;
-  loop_.start(writer_->write(as_bytes("x")), &got);
+  parts_ = {as_bytes("x")};
+  loop_.start(writer_->write(parts_), &got);
   loop_.spin(std::chrono::milliseconds(50));
   EXPECT_FALSE(got.has_value());
   writer_->cancel();
