@@ -55,6 +55,7 @@ CORE = {
     "ops": (["base", "crypto", "format"], ["nexus"]),
     "hwinfo": (["base"], ["nexus", "hwloc", "system"]),
     "kernels": ([], []),
+    "prover": (["base"], ["nexus"]),
     "io": (["async", "base"], ["nexus", "asio", "system", "uring"]),
     "backend": (["async", "base"], ["nexus", "system"]),
     "engine": (

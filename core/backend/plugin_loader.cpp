@@ -111,10 +111,23 @@ bool directory_is_open_to_all(const std::string& path) {
 struct process_host {
   nexus_host table{};
   std::mutex mutex;
-  log_function log;
+  std::map<const plugin_loader*, log_function> logs;  // of engines that live
   std::map<std::string, plugin_candidate> by_path;
   std::string requested;
 };
+
+// To every engine that listens, under the lock: none goes away meanwhile, and
+// a log must not call into the library.
+void say(process_host& host, const char* line) noexcept {
+  const std::lock_guard lock(host.mutex);
+  for (const auto& [loader, log] : host.logs) {
+    try {
+      log(line);
+    } catch (...) {
+      // The caller is a plugin's C code.
+    }
+  }
+}
 
 process_host& the_host() {
   // Never destroyed: plugin threads may log until the process is gone.
@@ -126,8 +139,7 @@ process_host& the_host() {
     made->table.context = made;
     made->table.log = [](void* context, int32_t, const char* line) {
       auto* self = static_cast<process_host*>(context);
-      const std::lock_guard lock(self->mutex);
-      if (self->log && line != nullptr) self->log(line);
+      if (line != nullptr) say(*self, line);
     };
     made->table.get_extension = [](void* context,
                                    const char* name) -> const void* {
@@ -261,7 +273,7 @@ plugin_loader::plugin_loader(std::vector<std::string> directories,
   if (log_) {
     auto& host = the_host();
     const std::lock_guard lock(host.mutex);
-    host.log = log_;
+    host.logs[this] = log_;
   }
   if (!directories_.empty()) return;
   // secure_getenv knows set-user-ID programs and file capabilities.
@@ -275,6 +287,12 @@ void plugin_loader::set_requested(const std::string& name) {
   auto& host = the_host();
   const std::lock_guard lock(host.mutex);
   host.requested = name;
+}
+
+plugin_loader::~plugin_loader() {
+  auto& host = the_host();
+  const std::lock_guard lock(host.mutex);
+  host.logs.erase(this);
 }
 
 const nexus_host* plugin_loader::host() const noexcept {

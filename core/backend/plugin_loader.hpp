@@ -40,6 +40,9 @@ class plugin_loader {
   // directories: absolute; where empty, NEXUS_PLUGIN_PATH (not under raised
   // privileges), then the library's own folder.
   plugin_loader(std::vector<std::string> directories, log_function log);
+  ~plugin_loader();
+  plugin_loader(const plugin_loader&) = delete;
+  plugin_loader& operator=(const plugin_loader&) = delete;
 
   // Loads the plugin of this name ("cpu": nexus-cpu.so) if it is there and not
   // loaded yet.

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "async/exception.hpp"
 #include "base/bytes.hpp"
 
 namespace nexus {
@@ -63,7 +64,7 @@ struct stream_adapter {
   static int32_t peek(void* context, uint64_t want, const uint8_t** data,
                       uint64_t* size) {
     auto* self = static_cast<stream_adapter*>(context);
-    auto got = self->io.peek(want);
+    auto got = guarded([&] { return self->io.peek(want); });
     if (!got.ok()) {
       self->failure = got.error();
       return NEXUS_E_IO;
@@ -77,8 +78,10 @@ struct stream_adapter {
   }
   static int32_t write(void* context, const uint8_t* data, uint64_t size) {
     auto* self = static_cast<stream_adapter*>(context);
-    status put = self->io.write(
-        {reinterpret_cast<const std::byte*>(data), static_cast<size_t>(size)});
+    status put = guarded([&] {
+      return self->io.write({reinterpret_cast<const std::byte*>(data),
+                             static_cast<size_t>(size)});
+    });
     if (put.ok()) return NEXUS_OK;
     self->failure = put;
     return NEXUS_E_IO;

@@ -46,6 +46,7 @@ buffer buffer_pool::take(std::size_t size) {
   auto& list = free_[rounded];
   buffer lent;
   if (list.empty()) {
+    if (limit_ != 0 && bytes_ + rounded > limit_) trim();
     lent.data_ = map_aligned(rounded);
     if (lent.data_ == nullptr) return lent;
     bytes_ += rounded;

@@ -51,6 +51,9 @@ class buffer_pool {
   buffer_pool(const buffer_pool&) = delete;
   buffer_pool& operator=(const buffer_pool&) = delete;
 
+  // Bytes to stay within: what is not on loan goes back to the system before
+  // more is taken. 0: none.
+  void set_limit(std::uint64_t limit) noexcept { limit_ = limit; }
   // Empty where the system has no memory.
   [[nodiscard]] buffer take(std::size_t size);
   // Gives what is not on loan back to the system.
@@ -64,6 +67,7 @@ class buffer_pool {
   std::map<std::size_t, std::vector<std::byte*>> free_;
   std::uint64_t bytes_ = 0;  // on loan or free
   std::uint64_t peak_ = 0;
+  std::uint64_t limit_ = 0;
 };
 
 }  // namespace nexus

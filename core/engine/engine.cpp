@@ -56,7 +56,11 @@ class engine::impl {
       ++running_;
     }
     auto finished = [this, done = std::move(done)](run_report report) {
-      done(std::move(report));
+      try {
+        done(std::move(report));
+      } catch (...) {
+        // There is nobody left to tell.
+      }
       const std::lock_guard lock(mutex_);
       if (--running_ == 0) idle_.notify_all();
     };
@@ -74,15 +78,6 @@ class engine::impl {
         .get();
   }
 
-  task<void> load_everything() {
-    (void)core_->profile_for(1);
-    co_await core_->open_devices(true);
-  }
-
-  task<std::vector<plugin_description>> describe_plugins();
-  plugin_description describe(const plugin_candidate& candidate);
-  device_description describe(const probed_device& probed);
-
  private:
   static task<void> hold(std::shared_ptr<nexus::run> started) {
     co_await started->main();
@@ -94,60 +89,6 @@ class engine::impl {
   std::condition_variable idle_;
   std::size_t running_ = 0;
 };
-
-device_description engine::impl::describe(const probed_device& probed) {
-  const auto& info = probed.info;
-  device_description text;
-  text.id = probed.id();
-  text.plugin = probed.plugin->name;
-  text.name = info.name;
-  text.gpu = info.kind == NEXUS_DEVICE_GPU;
-  text.score = info.score;
-  text.memory_bytes = info.memory_bytes;
-  text.numa_node = info.numa_node;
-  text.pci_id = info.pci_id;
-  text.driver = info.driver;
-  for (const char* job : {NEXUS_JOB_AGE_SEAL, NEXUS_JOB_AGE_OPEN,
-                          NEXUS_JOB_ARMOR_ENCODE, NEXUS_JOB_ARMOR_DECODE}) {
-    nexus_caps caps{};
-    caps.size = sizeof caps;
-    if (probed.plugin->backend.caps(probed.index, job, &caps) == NEXUS_OK)
-      text.operations.emplace_back(job);
-  }
-  text.note = core_->reason_unused(probed);
-  if (text.note.empty()) text.note = info.note;
-  for (const auto& open : core_->devices)
-    if (open->id() == text.id) text.lanes = open->lanes();
-  return text;
-}
-
-plugin_description engine::impl::describe(const plugin_candidate& candidate) {
-  plugin_description text;
-  text.path = candidate.path;
-  text.reason = candidate.reason;
-  text.loaded = candidate.plugin != nullptr;
-  if (!text.loaded) return text;
-  const auto& plugin = *candidate.plugin;
-  text.name = plugin.name;
-  text.version = plugin.version;
-  text.abi_major = plugin.abi_major;
-  text.abi_minor = plugin.abi_minor;
-  for (const auto& operation : plugin.operations)
-    text.operations.emplace_back(operation.name);
-  for (const auto& probed :
-       probe_devices(candidate.plugin, core_->loader.host()))
-    text.devices.push_back(describe(probed));
-  return text;
-}
-
-task<std::vector<plugin_description>> engine::impl::describe_plugins() {
-  core_->listing = true;
-  co_await load_everything();
-  std::vector<plugin_description> all;
-  for (const auto& candidate : core_->loader.candidates())
-    all.push_back(describe(candidate));
-  co_return all;
-}
 
 engine::engine(engine_options options)
     : impl_(std::make_shared<impl>(std::move(options))) {}
@@ -174,7 +115,7 @@ result<std::unique_ptr<operation>> engine::make_operation(
     const std::string& name,
     const std::vector<std::pair<std::string, std::string>>& options) {
   if (status usable = impl_->ready(); !usable.ok()) return usable;
-  impl_->wait_for(impl_->load_everything());
+  impl_->wait_for(impl_->core().load_plugins());
   std::string known;
   for (const auto& candidate : impl_->core().loader.candidates()) {
     if (!candidate.plugin) continue;
@@ -193,7 +134,7 @@ result<std::unique_ptr<operation>> engine::make_operation(
 
 std::vector<plugin_description> engine::plugins() {
   if (!impl_->ready().ok()) return {};
-  return impl_->wait_for(impl_->describe_plugins());
+  return impl_->wait_for(impl_->core().describe_plugins());
 }
 
 result<parallelism_profile> engine::profile(std::uint64_t segment_bytes) {

@@ -45,8 +45,8 @@ engine_core::~engine_core() {
 
 void engine_core::start_thread() {
   std::call_once(started_, [this] {
-    // A prologue holds one while the source or sink may need another.
-    blocking.reserve(2);
+    blocking.reserve(1);
+    prologues.reserve(1);
     thread_ = std::thread([this] {
       ::pthread_setname_np(::pthread_self(), "nexus-engine");
       loop.run();
@@ -81,32 +81,46 @@ bool engine_core::wants_all_devices(
          *input_bytes >= options.gpu_min_input_bytes;
 }
 
-task<void> engine_core::open_devices(bool all) {
+// Runs fn on a helper thread, with the loader to itself.
+template <class Fn>
+task<void> engine_core::with_loader(Fn fn) {
   while (opening_) co_await opened_.wait();
-  if (all ? loader.all_loaded() : base_loaded_) co_return;
   opening_ = true;
-  base_loaded_ = true;
-  auto load = [this, all] {
-    try {
-      return load_and_open(all);
-    } catch (...) {
-      opening failed;
-      failed.problems = {status_of_current_exception().message()};
-      return failed;
-    }
+  auto call = [&fn]() -> status {
+    return guarded([&fn] {
+      fn();
+      return status{};
+    });
   };
-  opening found = co_await blocking.run(load);
-  for (auto& opened : found.devices) add_device(std::move(opened));
-  for (const auto& problem : found.problems) log(problem);
+  status outcome = co_await blocking.run(call);
   opening_ = false;
   opened_.notify_all();
+  if (!outcome.ok()) open_problem_ = outcome.message();
+}
+
+task<void> engine_core::load_plugins() {
+  auto load = [this] { loader.load_all(); };
+  co_await with_loader(load);
+}
+
+task<void> engine_core::open_devices(bool all) {
+  while (opening_) co_await opened_.wait();
+  if (all ? all_opened_ : base_opened_) co_return;
+  opening found;
+  auto load = [this, all, &found] { found = load_and_open(all); };
+  co_await with_loader(load);
+  for (auto& opened : found.devices) add_device(std::move(opened));
+  for (const auto& problem : found.problems) log(problem);
+  // What failed to open is tried again by the next run.
+  if (!found.problems.empty()) open_problem_ = found.problems.front();
+  (all ? all_opened_ : base_opened_) = found.problems.empty();
   lanes_changed.notify_all();
 }
 
-// On a helper thread, while opening_ keeps everyone else from the loader.
+// On a helper thread.
 engine_core::opening engine_core::load_and_open(bool all) {
   opening found;
-  plugin_loader::set_requested(listing ? "*" : options.backend);
+  plugin_loader::set_requested(options.backend);
   if (all)
     loader.load_all();
   else
@@ -116,19 +130,84 @@ engine_core::opening engine_core::load_and_open(bool all) {
   for (const auto& candidate : loader.candidates()) {
     if (!candidate.plugin) continue;
     for (auto& probed : probe_devices(candidate.plugin, loader.host())) {
-      if (std::find(seen_devices_.begin(), seen_devices_.end(), probed.id()) !=
-          seen_devices_.end())
+      if (std::find(open_ids_.begin(), open_ids_.end(), probed.id()) !=
+              open_ids_.end() ||
+          !reason_unused(probed).empty())
         continue;
-      seen_devices_.push_back(probed.id());
-      if (!reason_unused(probed).empty()) continue;
       auto opened = device::open(probed, lanes_of(probed), loader.host());
-      if (opened.ok())
+      if (opened.ok()) {
+        open_ids_.push_back(probed.id());
         found.devices.push_back(std::move(*opened));
-      else
+      } else {
         found.problems.push_back(opened.error().message());
+      }
     }
   }
   return found;
+}
+
+task<std::vector<plugin_description>> engine_core::describe_plugins() {
+  (void)profile_for(1);
+  std::vector<plugin_description> all;
+  auto look = [this, &all] {
+    plugin_loader::set_requested("*");
+    loader.load_all();
+    for (const auto& candidate : loader.candidates())
+      all.push_back(describe(candidate));
+  };
+  co_await with_loader(look);
+  co_return all;
+}
+
+plugin_description engine_core::describe(
+    const plugin_candidate& candidate) const {
+  plugin_description text;
+  text.path = candidate.path;
+  text.reason = candidate.reason;
+  text.loaded = candidate.plugin != nullptr;
+  if (!text.loaded) return text;
+  const auto& plugin = *candidate.plugin;
+  text.name = plugin.name;
+  text.version = plugin.version;
+  text.abi_major = plugin.abi_major;
+  text.abi_minor = plugin.abi_minor;
+  for (const auto& operation : plugin.operations)
+    text.operations.emplace_back(operation.name);
+  for (const auto& probed : probe_devices(candidate.plugin, loader.host()))
+    text.devices.push_back(describe(probed));
+  return text;
+}
+
+device_description engine_core::describe(const probed_device& probed) const {
+  const auto& info = probed.info;
+  device_description text;
+  text.id = probed.id();
+  text.plugin = probed.plugin->name;
+  text.name = info.name;
+  text.gpu = info.kind == NEXUS_DEVICE_GPU;
+  text.score = info.score;
+  text.memory_bytes = info.memory_bytes;
+  text.numa_node = info.numa_node;
+  text.pci_id = info.pci_id;
+  text.driver = info.driver;
+  std::vector<std::string> jobs = {NEXUS_JOB_AGE_SEAL, NEXUS_JOB_AGE_OPEN,
+                                   NEXUS_JOB_ARMOR_ENCODE,
+                                   NEXUS_JOB_ARMOR_DECODE};
+  for (const auto& operation : probed.plugin->operations)
+    jobs.emplace_back(operation.name);
+  for (const auto& job : jobs) {
+    nexus_caps caps{};
+    caps.size = sizeof caps;
+    if (probed.plugin->backend.caps(probed.index, job.c_str(), &caps) ==
+        NEXUS_OK)
+      text.operations.push_back(job);
+  }
+  text.note = reason_unused(probed);
+  if (text.note.empty()) {
+    text.note = info.note;
+    text.lanes = static_cast<std::uint32_t>(lanes_of(probed).size());
+  }
+  return text;
 }
 
 std::string engine_core::reason_unused(const probed_device& probed) const {
@@ -212,11 +291,13 @@ result<parallelism_profile> engine_core::profile_for(
   request.memory_fraction = options.memory_fraction;
   request.max_inflight = options.max_inflight;
   request.max_threads = options.max_threads;
-  // The headroom is looked at once: later it would count our own buffers.
-  request.memory_bytes =
-      profile_ ? profile_->budget_bytes : options.memory_bytes;
+  // machine() was read once: later the headroom would lack our own buffers.
+  request.memory_bytes = options.memory_bytes;
   auto made = make_profile(machine(), request);
-  if (made.ok() && !profile_) profile_ = *made;
+  if (made.ok() && !profile_) {
+    profile_ = *made;
+    buffers.set_limit(made->budget_bytes);
+  }
   return made;
 }
 
@@ -235,8 +316,8 @@ std::uint32_t engine_core::window_for(std::uint64_t working_set) const {
       std::clamp<std::uint64_t>(fits, 1, options.max_inflight));
 }
 
-bool engine_core::try_reserve(std::uint64_t size) noexcept {
-  if (reserved_ + size > budget_bytes()) return false;
+bool engine_core::try_reserve(std::uint64_t size, bool first) noexcept {
+  if (reserved_ + size > budget_bytes() && !first) return false;
   reserved_ += size;
   return true;
 }

@@ -49,6 +49,14 @@ class engine_core {
   // Opens the CPU's devices, or those of all plugins. Loading happens on a
   // helper thread. Not before profile_for().
   task<void> open_devices(bool all);
+  // Loads every plugin and opens nothing.
+  task<void> load_plugins();
+  // Loads every plugin and looks at every device, without opening one.
+  task<std::vector<plugin_description>> describe_plugins();
+  // Why the last device could not be opened, or empty.
+  [[nodiscard]] const std::string& open_problem() const noexcept {
+    return open_problem_;
+  }
   // Tells the scheduler what every open device makes of a device operation.
   void learn_support(const std::string& operation);
   // Whether the device's threads read the input of such jobs themselves.
@@ -69,8 +77,10 @@ class engine_core {
   [[nodiscard]] std::uint32_t cpu_workers() const noexcept;
   // (any thread) Read on the first call.
   [[nodiscard]] const hardware& machine();
-  // Takes bytes of the budget, or says that there are not enough now.
-  bool try_reserve(std::uint64_t size) noexcept;
+  // Takes bytes of the budget, or says that there are not enough now. A run's
+  // first segment is always let in: runs may feed each other, and one that
+  // waits for its input would else hold up the one that makes it.
+  bool try_reserve(std::uint64_t size, bool first) noexcept;
   void release(std::uint64_t size);
 
   void add_run(run* added);
@@ -86,9 +96,10 @@ class engine_core {
   void log(const std::string& line) const;
 
   engine_options options;
-  bool listing = false;  // every device is to be shown, used or not
   asio::io_context loop{1};
   blocking_pool blocking{256, "nexus-block"};
+  // Prologues wait for reads, which may need a thread of the pool above.
+  blocking_pool prologues{256, "nexus-prologue"};
   plugin_loader loader;
   std::vector<std::unique_ptr<device>> devices;  // by scheduler number
   std::vector<device_telemetry> device_counts;   // likewise
@@ -103,7 +114,11 @@ class engine_core {
     std::vector<std::unique_ptr<device>> devices;
     std::vector<std::string> problems;
   };
+  template <class Fn>
+  task<void> with_loader(Fn fn);
   opening load_and_open(bool all);
+  plugin_description describe(const plugin_candidate& candidate) const;
+  device_description describe(const probed_device& probed) const;
   void add_device(std::unique_ptr<device> opened);
   void learn(std::uint32_t number, const std::string& operation);
   std::vector<worker_binding> lanes_of(const probed_device& probed) const;
@@ -118,9 +133,11 @@ class engine_core {
   std::uint64_t reserved_ = 0;
   std::vector<run*> runs_;
   bool opening_ = false;
-  bool base_loaded_ = false;
+  bool base_opened_ = false;
+  bool all_opened_ = false;
+  std::string open_problem_;
   wait_list opened_;
-  std::vector<std::string> seen_devices_;  // probed, used or not
+  std::vector<std::string> open_ids_;  // of devices
   std::set<std::pair<std::uint32_t, std::uint32_t>> fills_;
   std::vector<std::string> operations_;  // that support is known of
   asio::steady_timer lane_timer_;

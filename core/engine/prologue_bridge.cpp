@@ -48,7 +48,8 @@ result<byte_view> prologue_bridge::peek(std::size_t size) {
 }
 
 void prologue_bridge::consume(std::size_t size) {
-  taken_ = std::min(taken_ + size, head_.size());
+  size = std::min(size, head_.size() - taken_);  // only what was peeked at
+  taken_ += size;
   consumed_ += size;
   if (taken_ < head_.size() / 2) return;
   head_.erase(head_.begin(),

@@ -32,15 +32,14 @@ class rate_model {
   void add(const rate_sample& sample);
 
   // Expected seconds; by the prior as long as nothing was measured.
-  [[nodiscard]] double seconds(std::uint64_t bytes) const {
-    return overhead_ + slope_ * static_cast<double>(bytes);
+  [[nodiscard]] double seconds(std::uint64_t size) const {
+    return overhead_ + slope_ * static_cast<double>(size);
   }
-  [[nodiscard]] double prior_seconds(std::uint64_t bytes) const;
+  [[nodiscard]] double prior_seconds(std::uint64_t size) const;
   [[nodiscard]] bool measured() const { return weight_ > 0; }
   // Measured on sizes like this; otherwise seconds() is a long shot.
-  [[nodiscard]] bool knows(std::uint64_t bytes) const {
-    return measured() && bytes / reach <= largest_ &&
-           smallest_ / reach <= bytes;
+  [[nodiscard]] bool knows(std::uint64_t size) const {
+    return measured() && size / reach <= largest_ && smallest_ / reach <= size;
   }
   // When the last sample came in.
   [[nodiscard]] double updated() const { return updated_; }

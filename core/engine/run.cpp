@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint64_t least_segment = 256u << 10;
 constexpr std::uint64_t default_segment = 1u << 20;
+constexpr std::uint64_t most_segment = std::uint64_t{1} << 40;
 
 std::uint64_t next_owner() {
   static std::atomic<std::uint64_t> owner = 1;
@@ -59,6 +60,7 @@ task<void> run::main() {
   writer_.reset();
   from_.reset();
   to_.reset();
+  options_ = {};  // what the host's callbacks hold goes before the run is over
   core_.blocking.post(
       [done = std::move(done_), report] { done(std::move(*report)); });
 }
@@ -84,7 +86,7 @@ task<status> run::execute() {
   }
   if (outcome.ok()) outcome = co_await finish();
   if (!outcome.ok() && writer_) co_await writer_->abandon();
-  if (reader_) reader_->leave_at(prologue_bytes_ + input_bytes_);
+  if (reader_) reader_->leave_at(used_);
   co_return outcome;
 }
 
@@ -94,6 +96,8 @@ task<status> run::begin() {
   auto io = core_.io();
   if (!io.ok()) co_return io.error();
   io_ = *io;
+  io_->report(before_.io);
+  before_.devices = core_.device_report();
   reader_.emplace(std::move(*from_), *io_, core_.blocking, owner_);
   writer_.emplace(std::move(*to_), *io_, core_.blocking, owner_ + 1);
   if (status opened = reader_->open(); !opened.ok()) co_return opened;
@@ -109,11 +113,13 @@ task<status> run::begin() {
 task<status> run::run_prologue() {
   prologue_bridge head(core_.executor(), &*reader_);
   auto prologue = [this, &head] {
-    (void)core_.machine();  // takes milliseconds where there are many cores
-    return guarded([&] { return work_.prologue(head); });
+    return guarded([&] {
+      (void)core_.machine();  // takes milliseconds where there are many cores
+      return work_.prologue(head);
+    });
   };
-  status outcome = co_await core_.blocking.run(prologue);
-  prologue_bytes_ = head.consumed();
+  status outcome = co_await core_.prologues.run(prologue);
+  prologue_bytes_ = used_ = head.consumed();
   prologue_output_.assign(head.output().begin(), head.output().end());
   if (!reader_->positional()) {
     unread_.assign(head.unread().begin(), head.unread().end());
@@ -135,15 +141,27 @@ task<status> run::prepare() {
   if (plan_.stages.empty() || plan_.segment_bytes == 0)
     co_return status(status_code::internal,
                      std::string(work_.name()) + " has no stages");
-  auto layout = choose_layout();
-  if (!layout.ok()) co_return layout.error();
-  layout_ = std::move(*layout);
+  if (plan_.segment_bytes > most_segment)
+    co_return status(status_code::invalid_argument,
+                     "segments of " + std::to_string(plan_.segment_bytes) +
+                         " bytes are too large");
+  const auto smallest = make_layout(plan_, plan_.stages.front().granule,
+                                    reader_->memory().has_value());
+  auto profile = core_.profile_for(smallest.working_set);
+  if (!profile.ok()) co_return profile.error();
   for (const auto& stage : plan_.stages) {
     turns_.push_back(std::make_unique<turnstile>());
     carry_.push_back(stage.lead);
     offset_.push_back(0);
   }
-  co_return co_await find_devices();
+  status found = co_await find_devices();
+  if (!found.ok()) co_return found;
+  auto layout = choose_layout();
+  if (!layout.ok()) co_return layout.error();
+  layout_ = std::move(*layout);
+  for (const auto id : operation_ids_)
+    core_.scheduler.set_window(id, core_.window_for(layout_.working_set));
+  co_return status{};
 }
 
 task<status> run::find_devices() {
@@ -155,14 +173,15 @@ task<status> run::find_devices() {
     const auto id = core_.scheduler.operation_id(stage.job);
     operation_ids_.push_back(id);
     if (!core_.scheduler.supported(id)) co_await core_.open_devices(true);
-    core_.scheduler.set_window(id, core_.window_for(layout_.working_set));
     if (core_.scheduler.supported(id)) continue;
     const auto& backend = core_.options.backend;
     co_return status(
         status_code::no_device,
         (backend.empty() ? "no plugin" : "no device of backend " + backend) +
             " can run \"" + stage.job + "\"",
-        "`nexus-pipe plugins --why` tells what was found");
+        core_.open_problem().empty()
+            ? "`nexus-pipe plugins --why` tells what was found"
+            : core_.open_problem());
   }
   co_return status{};
 }
@@ -172,9 +191,6 @@ task<status> run::find_devices() {
 result<segment_layout> run::choose_layout() {
   const std::uint64_t granule = plan_.stages.front().granule;
   const bool memory = reader_->memory().has_value();
-  const auto smallest = make_layout(plan_, granule, memory);
-  auto profile = core_.profile_for(smallest.working_set);
-  if (!profile.ok()) return profile.error();
   std::uint64_t size =
       std::max(plan_.segment_bytes / granule, std::uint64_t{1});
   const std::uint64_t workers = core_.cpu_workers();
@@ -192,9 +208,26 @@ result<segment_layout> run::choose_layout() {
       layout = make_layout(plan_, size * granule, memory);
     }
   }
-  profile = core_.profile_for(layout.working_set);
+  // No larger than what some device takes, at each stage.
+  while (!devices_take(layout)) {
+    if (size == 1 || plan_.segment_bytes_fixed)
+      return status(status_code::no_device,
+                    "no device takes segments of " +
+                        std::to_string(layout.segment_bytes) + " bytes");
+    size = (size + 1) / 2;
+    layout = make_layout(plan_, size * granule, memory);
+  }
+  auto profile = core_.profile_for(layout.working_set);
   if (!profile.ok()) return profile.error();
   return layout;
+}
+
+bool run::devices_take(const segment_layout& layout) const {
+  for (std::size_t i = 0; i < layout.stages.size(); ++i)
+    if (!core_.scheduler.supported(operation_ids_[i],
+                                   layout.stages[i].max_input))
+      return false;
+  return true;
 }
 
 task<status> run::finish() {
@@ -206,7 +239,8 @@ task<status> run::finish() {
   if (!outcome.ok()) co_return outcome;
   if (failure_) co_return *failure_;
   const byte_view trailer = tail.output();
-  outcome = co_await writer_->write({&trailer, 1});
+  const std::span<const byte_view> parts(&trailer, 1);
+  outcome = co_await writer_->write(parts);
   if (!outcome.ok()) co_return failure_ ? *failure_ : outcome;
   co_return co_await writer_->commit();
 }
@@ -237,11 +271,14 @@ void run::tick() {
 // A child like the others: the host's callback has returned before the run has.
 task<void> run::report_progress() {
   auto call = [this, now = snapshot()] {
-    options_.progress(now);
-    return true;
+    return guarded([&] {
+      options_.progress(now);
+      return status{};
+    });
   };
-  (void)co_await core_.blocking.run(call);
+  status outcome = co_await core_.blocking.run(call);
   progress_busy_ = false;
+  if (!outcome.ok()) fail(outcome);
 }
 
 telemetry run::snapshot() const {
@@ -266,10 +303,20 @@ telemetry run::snapshot() const {
   t.budget_bytes = core_.budget_bytes();
   t.buffer_peak_bytes = core_.buffers.peak_bytes();
   if (io_ != nullptr) io_->report(t.io);
+  t.io.uring_reads -= before_.io.uring_reads;
+  t.io.uring_writes -= before_.io.uring_writes;
+  t.io.thread_reads -= before_.io.thread_reads;
+  t.io.thread_writes -= before_.io.thread_writes;
   t.io.lane_reads = lane_reads_;
   t.stalls = stalls_;
   core_.beat.report(t);
   t.devices = core_.device_report();
+  for (std::size_t i = 0; i < before_.devices.size(); ++i) {
+    t.devices[i].jobs -= before_.devices[i].jobs;
+    t.devices[i].failed_jobs -= before_.devices[i].failed_jobs;
+    t.devices[i].input_bytes -= before_.devices[i].input_bytes;
+    t.devices[i].busy_seconds -= before_.devices[i].busy_seconds;
+  }
   return t;
 }
 

@@ -47,6 +47,7 @@ class run : public std::enable_shared_from_this<run> {
   task<status> prepare();
   task<status> find_devices();
   result<segment_layout> choose_layout();
+  [[nodiscard]] bool devices_take(const segment_layout& layout) const;
   task<status> finish();
 
   // Reading.
@@ -78,7 +79,9 @@ class run : public std::enable_shared_from_this<run> {
                double started, const segment& mine);
   bool note_failure(segment& mine, const placement& where,
                     const device_result& result);
-  [[nodiscard]] bool convicted(const segment& mine) const;
+  static void distrust(segment& mine, const nexus_job& job);
+  void blame(std::uint32_t device, std::uint32_t stage);
+  [[nodiscard]] bool convicted(segment& mine);
   bool make_job(segment& mine, std::uint32_t stage);
   task<bool> check(segment& mine, std::uint32_t stage);
   static void accept(segment& mine, std::uint64_t output_bytes);
@@ -145,6 +148,8 @@ class run : public std::enable_shared_from_this<run> {
   std::uint64_t segments_ = 0;
   std::uint64_t retries_ = 0;
   std::uint64_t lane_reads_ = 0;
+  std::uint64_t used_ = 0;  // of the source: up to what was written
+  telemetry before_;        // what the engine had counted when we began
   stall_telemetry stalls_;
 };
 

@@ -63,8 +63,13 @@ task<void> run::read_own_bytes(segment& mine) {
 std::int32_t run::read_on_lane(void* context) {
   auto& mine = *static_cast<segment*>(context);
   const run& owner = mine.owner;
-  mine.got =
-      owner.reader_->read_here(owner.prologue_bytes_ + mine.offset, mine.data);
+  try {
+    mine.got = owner.reader_->read_here(owner.prologue_bytes_ + mine.offset,
+                                        mine.data);
+  } catch (const std::bad_alloc&) {
+    return NEXUS_E_NO_MEMORY;  // of a message: the read is tried again
+  }
+  mine.filled = true;
   return mine.got.failure.ok() ? NEXUS_OK : NEXUS_E_IO;
 }
 
@@ -125,6 +130,7 @@ bool run::make_job(segment& mine, std::uint32_t stage) {
       fail(made.error());
       return false;
     }
+    wipe(mine.job.params);
     mine.job = std::move(*made);
   }
   mine.todo = segment::step::job;
@@ -133,6 +139,7 @@ bool run::make_job(segment& mine, std::uint32_t stage) {
   mine.result = {};
   mine.tried.clear();
   mine.failures = 0;
+  mine.accusers.clear();
   const stage_layout& layout = layout_.stages[stage];
   mine.output = core_.buffers.take(layout.output_buffer());
   if (!mine.output) {
@@ -160,6 +167,7 @@ task<bool> run::run_job(segment& mine, std::uint32_t stage) {
     mine.device = where->device;
     nexus_job job = job_of(mine, stage);
     const double started = now_seconds();
+    mine.filled = false;
     if (!mine.shortened && !failure_) {
       device& chosen = *core_.devices[where->device];
       mine.result = co_await chosen.submit(where->lane, job, owner_);
@@ -168,20 +176,44 @@ task<bool> run::run_job(segment& mine, std::uint32_t stage) {
       mine.result.status = NEXUS_E_CANCELLED;
     }
     stalls_.compute += now_seconds() - started;
-    if (job.fill != nullptr && mine.result.status != NEXUS_E_CANCELLED) {
+    if (mine.filled) {
       ++lane_reads_;
       take_input(mine, std::move(mine.got));
       mine.shortened = mine.broken;
     }
+    distrust(mine, job);
     account(*where, stage, job.input_bytes, started, mine);
     if (failure_) co_return false;
     if (mine.shortened) co_return true;
-    if (mine.result.output_bytes > job.output_capacity)
-      mine.result.message = "it claims more output than there is room for";
-    else if (mine.result.status == NEXUS_OK || convicted(mine))
+    if (mine.result.status == NEXUS_OK) {
+      // Whoever said that this cannot be opened was wrong.
+      for (const auto accuser : mine.accusers) blame(accuser, stage);
       co_return true;
+    }
+    if (convicted(mine)) co_return true;
     if (!note_failure(mine, *where, mine.result)) co_return false;
   }
+}
+
+// A device that says it is done, but cannot be.
+void run::distrust(segment& mine, const nexus_job& job) {
+  auto& result = mine.result;
+  if (result.status != NEXUS_OK && result.status != NEXUS_E_DATA) return;
+  if (result.output_bytes > job.output_capacity)
+    result.message = "it claims more output than there is room for";
+  else if (mine.unread)
+    result.message = "it did not take the input that it was to read";
+  else
+    return;
+  result.status = NEXUS_E_DEVICE;
+}
+
+void run::blame(std::uint32_t device, std::uint32_t stage) {
+  core_.scheduler.blame(device, operation_ids_[stage], now_seconds());
+  auto& counts = core_.device_counts[device];
+  ++counts.failed_jobs;
+  counts.last_error = "its result proved to be wrong";
+  core_.log("[" + counts.id + "] " + counts.last_error);
 }
 
 nexus_job run::job_of(segment& mine, std::uint32_t stage) {
@@ -201,12 +233,15 @@ nexus_job run::job_of(segment& mine, std::uint32_t stage) {
   return job;
 }
 
-// Whether the data is at fault. The word of a GPU alone does not do: memory
+// Whether the data is at fault. The word of one GPU alone does not do: memory
 // that went wrong there looks the same.
-bool run::convicted(const segment& mine) const {
+bool run::convicted(segment& mine) {
   if (mine.result.status != NEXUS_E_DATA) return false;
-  return !core_.devices[mine.device]->gpu() || mine.failures > 0 ||
-         core_.devices.size() == 1;
+  const bool only_one = core_.devices.size() == 1;
+  if (!core_.devices[mine.device]->gpu() || only_one || !mine.accusers.empty())
+    return true;
+  mine.accusers.push_back(mine.device);
+  return false;
 }
 
 task<std::optional<placement>> run::next_lane(const segment& mine,
@@ -223,6 +258,10 @@ task<std::optional<placement>> run::next_lane(const segment& mine,
   // up the output while the window fills behind it.
   const auto ticket = lane_queue_.emplace(mine.index, stage).first;
   std::optional<placement> where;
+  if (!core_.scheduler.supported(request.operation, request.bytes))
+    fail({status_code::no_device, "no device takes a segment of " +
+                                      std::to_string(request.bytes) +
+                                      " bytes"});
   while (!failure_) {
     if (ticket == lane_queue_.begin())
       where = core_.scheduler.place(request, now_seconds());
@@ -257,7 +296,8 @@ void run::account(const placement& where, std::uint32_t stage,
 bool run::note_failure(segment& mine, const placement& where,
                        const device_result& result) {
   ++retries_;
-  if (result.status != NEXUS_E_BUSY) mine.tried.push_back(where.device);
+  if (result.status == NEXUS_E_BUSY) return true;  // ask again, that is all
+  mine.tried.push_back(where.device);
   if (++mine.failures < max_failures) return true;
   fail({status_code::device_failed,
         "segment " + std::to_string(mine.index) + " failed " +
@@ -279,6 +319,7 @@ task<bool> run::check(segment& mine, std::uint32_t stage) {
     verdict said = work_.check(view_of(mine, stage), outcome);
     if (said.kind == verdict_kind::resubmit) {
       ++retries_;
+      blame(mine.device, stage);
       mine.tried.push_back(mine.device);
       if (++mine.failures >= max_failures) {
         fail({status_code::device_failed,
@@ -292,6 +333,11 @@ task<bool> run::check(segment& mine, std::uint32_t stage) {
     }
     wipe(mine.job.params);
     mine.job.params.clear();
+    if (said.output_bytes > mine.room.size()) {
+      fail(
+          {status_code::internal, "the operation hands on more than there is"});
+      co_return false;
+    }
     if (said.kind == verdict_kind::finish && !said.failure.ok()) {
       mine.last = false;
       mine.broken = true;

@@ -36,16 +36,20 @@ task<run::segment_ptr> run::next_slot() {
     if (!reading()) co_return nullptr;
     if (far_ahead() || slots_ >= core_.window_for(layout_.working_set)) {
       co_await slot_freed_.wait();
-    } else if (!core_.try_reserve(layout_.working_set)) {
+    } else if (!core_.try_reserve(layout_.working_set, slots_ == 0)) {
       co_await core_.budget_changed.wait();
     } else {
       break;
     }
   }
-  ++slots_;
-  ++ahead_;
+  segment_ptr mine;
+  try {
+    mine = std::make_shared<segment>(*this);
+  } catch (...) {
+    core_.release(layout_.working_set);
+    throw;
+  }
   peak_slots_ = std::max(peak_slots_, slots_);
-  auto mine = std::make_shared<segment>(*this);
   if (layout_.input_buffer != 0) {
     mine->input = core_.buffers.take(layout_.input_buffer);
     if (!mine->input) {

@@ -11,7 +11,11 @@ namespace nexus {
 // Holds a slot of the window and the buffers of the stage it is at. The slot
 // is given back when the last reference goes, which is after the write.
 struct run::segment {
-  explicit segment(run& r) : owner(r) {}
+  // The working set has been reserved.
+  explicit segment(run& r) noexcept : owner(r) {
+    ++owner.slots_;
+    ++owner.ahead_;
+  }
   ~segment() {
     wipe(job.params);
     input.reset();
@@ -52,6 +56,7 @@ struct run::segment {
   bool waiting_for_device = true;
   bool unread = false;     // the bytes of data are still to come
   bool shortened = false;  // they came, but not all
+  bool filled = false;     // by the device that has the job now: `got` tells
   source_reader::outcome got;
 
   step todo = step::job;
@@ -60,6 +65,7 @@ struct run::segment {
   std::uint32_t device = 0;          // that made the result
   std::vector<std::uint32_t> tried;  // devices that failed this stage's job
   std::uint32_t failures = 0;
+  std::vector<std::uint32_t> accusers;  // GPUs that called the data bad
 };
 
 // Adds the seconds since a point in time to a counter.

@@ -34,6 +34,7 @@ task<void> run::write_in_order() {
     if (failure_) co_return;
     parts.clear();
     segments_ += batch.size();
+    used_ = batch.back()->source_end;
     if (batch.back()->ends()) {
       stream_end_ = batch.back()->failure;
       co_return;

@@ -204,6 +204,15 @@ void scheduler::finish(const placement& where, std::uint32_t operation,
   }
 }
 
+void scheduler::blame(std::uint32_t device, std::uint32_t operation,
+                      schedule_time now) {
+  if (device >= devices_.size() || operation >= devices_[device].skills.size())
+    return;
+  const bool last = last_usable(device, operation);
+  devices_[device].skills[operation].health.fault(fault_kind::failed, now, last,
+                                                  false);
+}
+
 // Takes the job out of its lane: of those that fit the description the last
 // one placed by then, or else the oldest.
 scheduler::queued_job scheduler::leave(const placement& where,

@@ -81,6 +81,9 @@ class scheduler {
               std::uint64_t bytes, schedule_time started, schedule_time now,
               job_end end);
 
+  // A job that ended well proved to be wrong afterwards.
+  void blame(std::uint32_t device, std::uint32_t operation, schedule_time now);
+
   // False: no device was ever able to run it.
   [[nodiscard]] bool supported(std::uint32_t operation) const;
   // A job of this size fits some device; false: it will never be placed.

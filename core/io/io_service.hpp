@@ -48,6 +48,8 @@ class io_service {
   // Requests of the tag end soon, with ECANCELED unless they were done. Later
   // ones are not affected.
   virtual void cancel(io_tag tag) = 0;
+  // No request of the tag is under way, and none will follow.
+  virtual void forget(io_tag tag) = 0;
   // Adds its counts.
   virtual void report(io_telemetry& into) const = 0;
 

@@ -20,17 +20,23 @@ namespace {
 
 constexpr int pipe_bytes = 1 << 20;
 
-// The file that a path leads to, also where it does not exist yet.
-std::string follow_links(const std::string& path) {
-  char resolved[PATH_MAX];
-  if (::realpath(path.c_str(), resolved) != nullptr) return resolved;
-  return path;
-}
-
 std::string directory_of(const std::string& path) {
   const auto slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// The file that a path leads to, also where it does not exist yet.
+std::string follow_links(std::string path) {
+  constexpr int most_links = 40;
+  char text[PATH_MAX];
+  for (int i = 0; i < most_links; ++i) {
+    const ssize_t size = ::readlink(path.c_str(), text, sizeof text);
+    if (size <= 0) break;
+    const std::string to(text, static_cast<std::size_t>(size));
+    path = to.front() == '/' ? to : directory_of(path) + "/" + to;
+  }
+  return path;
 }
 
 std::string random_suffix() {
@@ -63,6 +69,7 @@ sink_writer::sink_writer(sink to, io_service& io, blocking_pool& blocking,
     : to_(std::move(to)), io_(io), blocking_(blocking), tag_(tag) {}
 
 sink_writer::~sink_writer() {
+  io_.forget(tag_);
   remove_temporary();
 }
 
@@ -139,7 +146,8 @@ status sink_writer::open_file() {
   }
   // A file that must not be written must not be replaced either.
   if (exists && ::access(target_.c_str(), W_OK) != 0) return failure_of(errno);
-  const std::string name = target_ + "." + random_suffix() + ".tmp";
+  const std::string name =
+      directory_of(target_) + "/.nexus-pipe-" + random_suffix() + ".tmp";
   fd_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
                exists ? 0600 : 0666);
   if (fd_ < 0) return failure_of(errno, "create");

@@ -189,9 +189,9 @@ void source_reader::leave_at(std::uint64_t position) {
 }
 
 std::size_t source_reader::ready_bytes() const {
-  int bytes = 0;
-  if (!pollable_ || ::ioctl(from_.state().fd, FIONREAD, &bytes) != 0) return 0;
-  return bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
+  int ready = 0;
+  if (!pollable_ || ::ioctl(from_.state().fd, FIONREAD, &ready) != 0) return 0;
+  return ready > 0 ? static_cast<std::size_t>(ready) : 0;
 }
 
 }  // namespace nexus

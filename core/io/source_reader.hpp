@@ -15,6 +15,9 @@ class source_reader {
  public:
   source_reader(source from, io_service& io, blocking_pool& blocking,
                 io_tag tag);
+  ~source_reader() { io_.forget(tag_); }
+  source_reader(const source_reader&) = delete;
+  source_reader& operator=(const source_reader&) = delete;
 
   // Looks at what the source is. io_error: it cannot be read.
   status open();

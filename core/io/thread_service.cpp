@@ -126,6 +126,8 @@ class thread_service final : public io_service {
     if (auto node = flags_.extract(tag)) node.mapped()->set();
   }
 
+  void forget(io_tag tag) override { flags_.erase(tag); }
+
   void report(io_telemetry& into) const override {
     into.engine = "threads";
     into.note = note_;

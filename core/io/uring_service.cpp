@@ -81,6 +81,8 @@ class uring_service final : public io_service {
     flush_soon();
   }
 
+  void forget(io_tag) override {}
+
   void report(io_telemetry& into) const override {
     into.engine = "uring";
     into.uring_reads += reads_;
@@ -122,7 +124,9 @@ class uring_service final : public io_service {
     flush_posted_ = true;
     asio::post(loop_, [this] {
       flush_posted_ = false;
-      (void)::io_uring_submit(&ring_);
+      const int r = ::io_uring_submit(&ring_);
+      // The kernel is short of something for now: what is queued stays so.
+      if (r == -EAGAIN || r == -EBUSY || r == -EINTR) flush_soon();
     });
   }
 

@@ -23,11 +23,10 @@ inline constexpr unsigned two_adicity = 24;
 // x / 2^32 mod p, below p. Precondition: x < p * 2^32.
 constexpr std::uint32_t montgomery_reduce(std::uint64_t x) noexcept {
   const auto quotient = static_cast<std::uint32_t>(x) * modulus_inverse;
-  const auto high = static_cast<std::uint32_t>(x >> 32);
-  const auto taken =
-      static_cast<std::uint32_t>((std::uint64_t{quotient} * modulus) >> 32);
-  const std::uint32_t difference = high - taken;
-  return high < taken ? difference + modulus : difference;
+  const auto difference =
+      static_cast<std::uint32_t>((x - std::uint64_t{quotient} * modulus) >> 32);
+  // Between -p and p; the top bit is its sign.
+  return difference + (modulus & (0 - (difference >> 31)));
 }
 
 // An element. The default constructor leaves it unset; fp{} is zero.

@@ -52,7 +52,7 @@ class reader {
     }
   }
   void byte(unsigned expected, const char* what) {
-    start_ = at_;
+    begin();
     if (next_byte() != expected) {
       fail(what);
     }
@@ -66,8 +66,8 @@ class reader {
   }
 
   status finish() {
-    if (!failed() && at_ != data_.size()) {
-      start_ = at_;
+    begin();
+    if (at_ != data_.size()) {
       fail("lies behind its end");
     }
     return failed() ? status{status_code::invalid_data,
@@ -78,6 +78,13 @@ class reader {
 
  private:
   [[nodiscard]] bool failed() const noexcept { return error_ != nullptr; }
+
+  // What is read next starts here; an error's place stays.
+  void begin() noexcept {
+    if (!failed()) {
+      start_ = at_;
+    }
+  }
 
   void fail(const char* what) noexcept {
     if (!failed()) {
@@ -90,7 +97,7 @@ class reader {
       return 0;
     }
     if (at_ == data_.size()) {
-      start_ = at_;
+      begin();
       fail("is missing");
       return 0;
     }
@@ -98,9 +105,7 @@ class reader {
   }
 
   std::uint64_t next_varint(std::size_t longest) noexcept {
-    if (!failed()) {
-      start_ = at_;
-    }
+    begin();
     std::uint64_t value = 0;
     for (std::size_t i = 0; i < longest; ++i) {
       const unsigned next = next_byte();

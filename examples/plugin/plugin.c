@@ -3,8 +3,8 @@
  * - an operation, "rot", whose segments become jobs of such a device:
  *     nexus-pipe run rot --set by=13 --plugin-dir DIR < in > out
  *
- * It uses the fields of version 1.0 alone, which every engine that loads it
- * has: so no size is compared. */
+ * It uses the fields of version 1.0 alone. Where it writes to a struct of its
+ * caller's, that may still be a smaller one: see probe(). */
 #define _POSIX_C_SOURCE 200809L
 
 #include <errno.h>
@@ -31,8 +31,10 @@ typedef struct rot_params {
 } rot_params;
 
 static int32_t refuse(nexus_error* error, int32_t code, const char* message) {
-  error->code = code;
-  snprintf(error->message, sizeof error->message, "%s", message);
+  if (error != NULL) { /* the caller may not want the words */
+    error->code = code;
+    snprintf(error->message, sizeof error->message, "%s", message);
+  }
   return code;
 }
 
@@ -111,14 +113,15 @@ static int32_t probe(const nexus_host* host, uint32_t index,
                      nexus_device_info* info) {
   (void)host;
   if (index != 0) return NEXUS_E_END;
-  info->kind = NEXUS_DEVICE_CPU;
-  info->score = 10;
-  info->flags = 0;
-  info->max_lanes = 0;
-  info->lane_depth = LANE_DEPTH;
-  info->numa_node = -1;
-  info->memory_bytes = 0;
-  snprintf(info->name, sizeof info->name, "byte rotation on threads");
+  /* Whole, so that every string ends; then no more of it than the caller
+   * knows. */
+  nexus_device_info made = {.kind = NEXUS_DEVICE_CPU,
+                            .score = 10,
+                            .lane_depth = LANE_DEPTH,
+                            .numa_node = -1,
+                            .name = "byte rotation on threads"};
+  made.size = info->size < sizeof made ? info->size : sizeof made;
+  memcpy(info, &made, made.size);
   return NEXUS_OK;
 }
 
@@ -181,16 +184,21 @@ static int32_t open_device(const nexus_host* host, const nexus_open* options,
   return NEXUS_OK;
 }
 
-static bool job_is_sound(const nexus_job* job) {
-  if (strcmp(job->operation, JOB_NAME) != 0) return false;
-  if (job->params_bytes < sizeof(rot_params)) return false;
-  return job->output_capacity >= job->input_bytes;
+/* NEXUS_OK, or what submit() answers. */
+static int32_t check(const nexus_job* job) {
+  if (strcmp(job->operation, JOB_NAME) != 0) return NEXUS_E_UNSUPPORTED;
+  const rot_params* params = job->params;
+  if (job->params_bytes < sizeof *params || params->size < sizeof *params)
+    return NEXUS_E_ARGUMENT;
+  if (job->output_capacity < job->input_bytes) return NEXUS_E_ARGUMENT;
+  return NEXUS_OK;
 }
 
 static int32_t submit(nexus_device* device, uint32_t lane_number,
                       const nexus_job* job, nexus_done done, void* user) {
-  if (lane_number >= device->running || !job_is_sound(job))
-    return NEXUS_E_ARGUMENT;
+  if (lane_number >= device->running) return NEXUS_E_ARGUMENT;
+  const int32_t verdict = check(job);
+  if (verdict != NEXUS_OK) return verdict;
   lane* to = &device->lanes[lane_number];
   pthread_mutex_lock(&to->mutex);
   const bool full = to->count == LANE_DEPTH;

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Signals in mid-stream: the exit status, and nothing left behind."""
+"""Signals at any time: the exit status, and nothing left behind."""
 
 import os
 import signal
 import subprocess
+import time
 
 import harness
 
@@ -11,7 +12,29 @@ SIGNALS = ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129))
 PROMPT = 10  # seconds in which a run has to stop
 
 
-class Signals(harness.CommandTest):
+class SignalTest(harness.CommandTest):
+
+    def stop(self, process, number):
+        process.send_signal(number)
+        try:
+            process.wait(PROMPT)
+        except subprocess.TimeoutExpired:
+            self.fail(f"does not stop within {PROMPT} s")
+        return harness.status(process.returncode), process.stderr.read()
+
+    def wait_for_handlers(self, process):
+        """Until SIGINT is blocked, which is how the tool takes it."""
+        status = f"/proc/{process.pid}/status"
+
+        def blocked():
+            text = open(status).read()
+            mask = int(text.split("SigBlk:")[1].split()[0], 16)
+            return mask >> (signal.SIGINT - 1) & 1
+
+        harness.wait_until(blocked, "signals taken")
+
+
+class Signals(SignalTest):
 
     def setUp(self):
         super().setUp()
@@ -38,14 +61,6 @@ class Signals(harness.CommandTest):
 
         harness.wait_until(begun, "output")
         return process
-
-    def stop(self, process, number):
-        process.send_signal(number)
-        try:
-            process.wait(PROMPT)
-        except subprocess.TimeoutExpired:
-            self.fail(f"does not stop within {PROMPT} s")
-        return harness.status(process.returncode), process.stderr.read()
 
     def test_a_signal_stops_and_removes(self):
         for name, (words, data) in self.inputs.items():
@@ -101,17 +116,6 @@ class Signals(harness.CommandTest):
                         self.stop(process, signal.SIGINT)[0], 130)
                     self.assertEqual(self.names(), [])
 
-    def wait_for_handlers(self, process):
-        """Until SIGINT is blocked, which is how the tool takes it."""
-        status = f"/proc/{process.pid}/status"
-
-        def blocked():
-            text = open(status).read()
-            mask = int(text.split("SigBlk:")[1].split()[0], 16)
-            return mask >> (signal.SIGINT - 1) & 1
-
-        harness.wait_until(blocked, "signals taken")
-
     def test_a_signal_during_scrypt(self):
         process = self.start("encrypt", "--passphrase-fd", "0", "-o", "out",
                              "/bin/sh", stdin=subprocess.PIPE,
@@ -154,6 +158,64 @@ class Signals(harness.CommandTest):
         self.assertEqual(process.wait(harness.TIMEOUT), 0)
         self.assertEqual(self.decrypt((self.dir / "out").read_bytes()).stdout,
                          data)
+
+
+class Waits(SignalTest):
+    """Ahead of the run: for the other end of a pipe, for keys."""
+
+    def setUp(self):
+        super().setUp()
+        (self.dir / "in").write_bytes(b"text")
+        (self.dir / "in.age").write_bytes(self.encrypt(b"text"))
+        for name in ("fifo", "fifo2"):
+            os.mkfifo(self.dir / name)
+        self.seal = ["encrypt", "-r", harness.ALICE]
+        self.unseal = ["decrypt", "-i", harness.ALICE_KEY]
+
+    def assert_stops(self, *words, **more):
+        before = self.names()
+        for number, code in SIGNALS:
+            with self.subTest(words=words, signal=number.name):
+                process = self.start(*words, stderr=subprocess.PIPE, **more)
+                self.wait_for_handlers(process)
+                time.sleep(0.2)  # on to where it waits
+                self.assertIsNone(process.poll(), "does not wait")
+                got, said = self.stop(process, number)
+                self.assertEqual(got, code, said)
+                self.assertEqual(
+                    said.decode(),
+                    f"nexus-pipe: error: stopped by {number.name}\n")
+                self.assertEqual(self.names(), before)
+
+    def test_an_input_that_nobody_writes(self):
+        self.assert_stops(*self.seal, "fifo", "-o", "out")
+        self.assert_stops(*self.unseal, "fifo", "-o", "out")
+
+    def test_an_input_whose_writer_says_nothing(self):
+        end = os.open(self.dir / "fifo", os.O_RDWR)
+        self.addCleanup(os.close, end)
+        self.assert_stops(*self.seal, "fifo", "-o", "out")
+
+    def test_an_output_that_nobody_reads(self):
+        self.assert_stops(*self.seal, "in", "-o", "fifo")
+        self.assert_stops(*self.unseal, "in.age", "-o", "fifo")
+        self.assert_stops(*self.seal, "fifo2", "-o", "fifo")
+
+    def test_keys_that_do_not_come(self):
+        for words in (["decrypt", "in.age", "-i"], ["encrypt", "in", "-R"],
+                      ["encrypt", "in", "-i"],
+                      ["encrypt", "in", "--passphrase-file"]):
+            self.assert_stops(*words, "-", "-o", "out", stdin=subprocess.PIPE)
+            self.assert_stops(*words, "fifo", "-o", "out")
+
+    def test_a_passphrase_that_does_not_come(self):
+        for begun in (b"", b"half a li"):
+            out, into = os.pipe()
+            os.write(into, begun)
+            self.assert_stops("encrypt", "in", "--passphrase-fd", out, "-o",
+                              "out", pass_fds=[out])
+            os.close(out)
+            os.close(into)
 
 
 if __name__ == "__main__":

@@ -198,7 +198,9 @@ TEST(EngineRun, AFileThatShrinksIsAnErrorThatSaysSo) {
   ASSERT_TRUE(from.ok());
   std::size_t taken = 0;
   auto write = [&](byte_view data) -> status {
-    if (taken == 0) EXPECT_EQ(::truncate((dir / "text").c_str(), 1 << 20), 0);
+    if (taken == 0) {
+      EXPECT_EQ(::truncate((dir / "text").c_str(), 1 << 20), 0);
+    }
     taken += data.size();
     return {};
   };

@@ -52,7 +52,9 @@ void expect_as_told(const std::string& name, const test_vector& vector,
       << name << ": " << ran.report.outcome.message();
   EXPECT_EQ(*ended, vector.expect)
       << name << ": " << ran.report.outcome.message();
-  if (vector.payload) EXPECT_EQ(sha256(ran.output), *vector.payload) << name;
+  if (vector.payload) {
+    EXPECT_EQ(sha256(ran.output), *vector.payload) << name;
+  }
 }
 
 TEST(Testkit, EveryVectorAtEveryShape) {

@@ -39,7 +39,9 @@ const original& file_of(std::size_t number) {
 std::size_t place(const bytes& file, std::uint32_t raw) {
   if (file.empty()) return 0;
   const std::size_t any = raw % (file.size() + 1);
-  const std::size_t header = std::min<std::size_t>(file.size(), 200);
+  // Binary: what is ahead of the first chunk.
+  static const std::size_t ahead = file_of(0).file.size() - 16;
+  const std::size_t header = std::min(file.size(), ahead);
   switch (raw >> 22) {
     case 0:
       return raw % (header + 1);

@@ -60,11 +60,22 @@ std::string written(const std::vector<age::identity>& keys) {
   return text;
 }
 
+// Lines that are to hold a key.
+std::size_t key_lines(std::string_view text) {
+  std::size_t count = 0;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (!line.empty() && line != "\r" && line.front() != '#') ++count;
+  }
+  return count;
+}
+
 template <class Parse>
 void check(Parse parse, std::string_view text) {
   const auto keys = parse(text, "NAME");
   if (!keys.ok()) return check_failure(keys.error(), text);
-  FUZZ_CHECK(!keys->empty());
+  FUZZ_CHECK(!keys->empty() && keys->size() == key_lines(text));
   const std::string plain = written(*keys);
   const auto again = parse(plain, "NAME");
   FUZZ_CHECK(again.ok() && again->size() == keys->size());

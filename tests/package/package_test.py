@@ -238,6 +238,17 @@ class Package(unittest.TestCase):
             HERE / "plugin_driver.c", "-o", driver, "-pthread", "-ldl")
         run(driver, self.built["plugin"] / "nexus-rot.so")
 
+    def test_a_foreign_plugin_passes_the_conformance_program(self):
+        program = pathlib.Path(self.given.build) / "tests/backend_conformance"
+        if not program.exists():
+            self.skipTest("tests/backend_conformance was not built")
+        done = run(program,
+                   f"--plugin={self.built['plugin'] / 'nexus-rot.so'}")
+        for name in ("DescribesItsDevice", "WritesNoFurtherThanTheCallersStruct",
+                     "SaysWhatItCannotRun", "RefusesToOpenWhatIsNotThere"):
+            self.assertIn(f"[       OK ] Devices/BackendTest.{name}/rot",
+                          done.stdout.decode())
+
     def test_a_plugin_that_is_installed_is_found_without_being_named(self):
         copy = self.scratch / "with plugin"
         shutil.copytree(self.tree, copy, symlinks=True)

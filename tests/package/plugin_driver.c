@@ -74,13 +74,17 @@ static void refuses_bad_jobs(const nexus_backend* backend, nexus_device* device,
                              const nexus_job* good) {
   nexus_job odd = *good;
   odd.operation = "age-seal";
-  expect(backend->submit(device, 0, &odd, done, said) != NEXUS_OK,
-         "a job of another kind is refused");
+  expect(backend->submit(device, 0, &odd, done, said) == NEXUS_E_UNSUPPORTED,
+         "a job of another kind is unsupported");
   odd = *good;
   odd.output_capacity = BYTES - 1;
-  expect(backend->submit(device, 0, &odd, done, said) != NEXUS_OK,
+  expect(backend->submit(device, 0, &odd, done, said) == NEXUS_E_ARGUMENT,
          "too small an output is refused");
-  expect(backend->submit(device, 1, good, done, said) != NEXUS_OK,
+  odd = *good;
+  odd.params_bytes = 7;
+  expect(backend->submit(device, 0, &odd, done, said) == NEXUS_E_ARGUMENT,
+         "too short a parameter block is refused");
+  expect(backend->submit(device, 1, good, done, said) == NEXUS_E_ARGUMENT,
          "a lane that was not opened is refused");
 }
 

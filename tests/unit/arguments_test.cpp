@@ -103,6 +103,16 @@ TEST(Arguments, RefuseNumbersOutOfRange) {
     EXPECT_NE(refusal({"encrypt", "--segment-size", size}), "(accepted)");
     EXPECT_NE(refusal({"encrypt", "--gpu-threshold", size}), "(accepted)");
   }
+  for (const char* size :
+       {"1073741825", "9223372036854775808", "18446744073709551615"}) {
+    EXPECT_EQ(refusal({"encrypt", "--segment-size", size}),
+              "--segment-size: \"" + std::string(size) + "\" is more than 1G");
+  }
+  for (const char* size :
+       {"1125899906842625", "9223372036854775808", "18446744073709551615"}) {
+    EXPECT_EQ(refusal({"devices", "--memory", size}),
+              "--memory: \"" + std::string(size) + "\" is more than 1024T");
+  }
   EXPECT_NE(refusal({"decrypt", "--passphrase-fd", "-1"}), "(accepted)");
 }
 

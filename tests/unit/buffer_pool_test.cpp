@@ -47,7 +47,9 @@ TEST(BufferPool, ABufferHoldsWhatItSays) {
     ASSERT_TRUE(lent) << size;
     EXPECT_EQ(lent.size(), size);
     EXPECT_EQ(remainder_of(lent, page), 0u);
-    if (size >= huge) EXPECT_EQ(remainder_of(lent, huge), 0u) << size;
+    if (size >= huge) {
+      EXPECT_EQ(remainder_of(lent, huge), 0u) << size;
+    }
     std::memset(lent.data(), 0x5a, size);
   }
 }

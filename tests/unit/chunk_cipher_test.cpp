@@ -312,8 +312,9 @@ TEST(IpsecMb, HasANameOrAReason) {
   EXPECT_EQ(std::string(ipsec_mb_name()).rfind("ipsec-mb ", 0) == 0, usable);
   EXPECT_EQ(make_ipsec_mb_cipher() != nullptr, usable);
   // Here that would be our fault, not the machine's.
-  if (!usable)
+  if (!usable) {
     EXPECT_STRNE(why_no_ipsec_mb(), "the library computes wrong tags");
+  }
 }
 
 }  // namespace

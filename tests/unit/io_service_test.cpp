@@ -375,7 +375,9 @@ TEST_P(IoService, ABlockedReadCanBeCancelled) {
     start(made, &got);
     io_->cancel(5);
     ASSERT_TRUE(ends(got));
-    if (flags == 0) EXPECT_EQ(got->error, ECANCELED);
+    if (flags == 0) {
+      EXPECT_EQ(got->error, ECANCELED);
+    }
     EXPECT_NE(got->error, 0);
     pipe.put("kept");
     EXPECT_EQ(pipe.get(4), "kept") << "a cancelled read took bytes";
@@ -521,8 +523,27 @@ TEST_P(IoService, TagsThatAreThroughLeaveNoDescriptorBehind) {
     made.tag = tag;
     pipe.put("data");
     ASSERT_EQ(run(made).bytes, 4u);
+    io_->forget(tag);
   }
   EXPECT_LE(open_descriptors(), before + 4);
+}
+
+TEST_P(IoService, ATagThatWasForgottenMayBeUsedAgain) {
+  pipe_pair pipe;
+  std::string text(4, '.');
+  auto made = read_of(pipe.read_end(), text);
+  made.tag = 4;
+  io_->forget(4);
+  pipe.put("data");
+  EXPECT_EQ(run(made).bytes, 4u);
+  io_->forget(4);
+  io_->cancel(4);
+  std::optional<io_result> got;
+  start(made, &got);
+  EXPECT_FALSE(got.has_value());
+  io_->cancel(4);
+  ASSERT_TRUE(ends(got));
+  EXPECT_EQ(got->error, ECANCELED);
 }
 
 TEST_P(IoService, CountsWhatItDidUnderItsOwnName) {

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <filesystem>
 #include <limits>
+#include <ostream>
 #include <string>
 #include <thread>
 
@@ -25,6 +26,14 @@ std::string sample(std::size_t size) {
 
 // Every test runs over each kind of source.
 enum class from { memory, file, pipe, callback };
+
+const char* name_of(from kind) {
+  constexpr const char* names[] = {"memory", "file", "pipe", "callback"};
+  return names[static_cast<int>(kind)];
+}
+void PrintTo(from kind, std::ostream* out) {
+  *out << name_of(kind);
+}
 
 class PrologueBridge : public testing::TestWithParam<from> {
  public:
@@ -143,7 +152,9 @@ TEST_P(PrologueBridge, MoreThanAnyMemoryIsTheWholeOrAFailure) {
   begin(sample(100000));
   on_helper([this](prologue_bridge& head) {
     const auto got = head.peek(std::numeric_limits<std::size_t>::max());
-    if (got.ok()) EXPECT_EQ(as_text(*got), text_);
+    if (got.ok()) {
+      EXPECT_EQ(as_text(*got), text_);
+    }
   });
 }
 
@@ -183,8 +194,7 @@ TEST_P(SilentPipe, CancelEndsAPeek) {
 }
 
 std::string name_of_kind(const testing::TestParamInfo<from>& each) {
-  constexpr const char* names[] = {"memory", "file", "pipe", "callback"};
-  return names[static_cast<int>(each.param)];
+  return name_of(each.param);
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, PrologueBridge,

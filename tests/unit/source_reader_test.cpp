@@ -37,17 +37,17 @@ class SourceReader : public testing::Test {
     make(std::move(from));
     return reader_->open();
   }
-  struct got {
+  struct piece {
     std::string text;
     status failure;
   };
-  got at(std::uint64_t position, std::size_t size) {
+  piece at(std::uint64_t position, std::size_t size) {
     std::string text(size, '.');
     auto outcome = loop_.run(
         reader_->read_at(position, std::as_writable_bytes(std::span(text))));
     return {text.substr(0, outcome.bytes), outcome.failure};
   }
-  got some(std::size_t size) {
+  piece some(std::size_t size) {
     std::string text(size, '.');
     auto outcome =
         loop_.run(reader_->read_some(std::as_writable_bytes(std::span(text))));

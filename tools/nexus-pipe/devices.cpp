@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -71,13 +72,23 @@ json to_json(const hardware& machine) {
           {"numa_nodes", std::move(nodes)}};
 }
 
-json to_json(const parallelism_profile& profile) {
+// For segments as large as a run would make them.
+struct run_profile {
+  parallelism_profile numbers;
+  std::uint64_t segment_bytes;
+  std::string segment_reason;
+};
+
+json to_json(const run_profile& run) {
+  const parallelism_profile& profile = run.numbers;
   json reasons = json::object();
   for (const auto& [number, reason] : profile.reasons) {
     reasons[number] = reason;
   }
+  reasons["segment_bytes"] = run.segment_reason;
   return {{"cpu_workers", profile.cpu_workers},
           {"gpu_workers", profile.gpu_workers},
+          {"segment_bytes", run.segment_bytes},
           {"inflight_segments", profile.inflight_segments},
           {"budget_bytes", profile.budget_bytes},
           {"reasons", std::move(reasons)}};
@@ -158,11 +169,13 @@ std::string value_of(const parallelism_profile& profile,
   return "";
 }
 
-std::string describe_profile(const parallelism_profile& profile) {
+std::string describe_profile(const run_profile& run) {
   table rows;
-  for (const auto& [number, reason] : profile.reasons) {
-    rows.add({number, value_of(profile, number), reason});
+  for (const auto& [number, reason] : run.numbers.reasons) {
+    rows.add({number, value_of(run.numbers, number), reason});
   }
+  rows.add(
+      {"segment_bytes", format_bytes(run.segment_bytes), run.segment_reason});
   return "\nWhat runs at once\n" + rows.text("  ");
 }
 
@@ -186,8 +199,7 @@ std::string describe_devices(const std::vector<plugin_description>& plugins) {
 }
 
 json devices_json(const std::vector<plugin_description>& plugins,
-                  const hardware& machine,
-                  const result<parallelism_profile>& profile) {
+                  const hardware& machine, const result<run_profile>& profile) {
   json devices = json::array();
   for (const plugin_description& plugin : plugins) {
     for (const device_description& device : plugin.devices) {
@@ -198,6 +210,30 @@ json devices_json(const std::vector<plugin_description>& plugins,
           {"machine", to_json(machine)},
           {"profile", profile ? to_json(*profile) : json(nullptr)},
           {"devices", std::move(devices)}};
+}
+
+// As a run chooses its segments where the input is large: two for each worker
+// and two more have to fit into the budget.
+result<run_profile> profile_of(engine& worker,
+                               std::optional<std::uint64_t> asked) {
+  constexpr std::uint64_t largest = 1u << 20;
+  constexpr std::uint64_t smallest = 65536;  // a chunk of the age format
+  const auto keeps_busy = [](const parallelism_profile& made,
+                             std::uint64_t size) {
+    // Input, output, and a little beside them.
+    return made.budget_bytes / (2 * size + 8192) >= 2ull * made.cpu_workers + 2;
+  };
+  std::uint64_t size = asked.value_or(largest);
+  result<parallelism_profile> made = worker.profile(size);
+  while (!asked && size > smallest && !(made && keeps_busy(*made, size))) {
+    size /= 2;
+    made = worker.profile(size);
+  }
+  if (!made) return made.error();
+  const char* reason = asked             ? "asked for"
+                       : size == largest ? "less where the input is small"
+                                         : "smaller ones, for the budget";
+  return run_profile{*std::move(made), size, reason};
 }
 
 std::string describe_plugins(const std::vector<plugin_description>& plugins,
@@ -232,10 +268,8 @@ int run_devices(const devices_arguments& arguments, terminal& out) {
   engine worker(arguments.engine);
   const std::vector<plugin_description> plugins = worker.plugins();
   const hardware machine = worker.machine();
-  const result<parallelism_profile> profile =
-      arguments.engine.segment_bytes
-          ? worker.profile(*arguments.engine.segment_bytes)
-          : worker.profile();
+  const result<run_profile> profile =
+      profile_of(worker, arguments.engine.segment_bytes);
   const std::string text =
       arguments.json ? printed(devices_json(plugins, machine, profile))
                      : describe_machine(machine) +

@@ -20,7 +20,7 @@ age::passphrase_prompt answer_with(secret_string passphrase) {
 
 // Twice, or a fresh one where nothing is entered.
 result<secret_string> ask_new_passphrase(terminal& out,
-                                         const std::stop_token& stop) {
+                                         const stop_event& stop) {
   result<secret_string> first =
       out.ask_secret("New passphrase (empty: a random one): ", stop);
   if (!first) return first;
@@ -67,8 +67,8 @@ void add_owners(const std::vector<age::identity>& identities,
   }
 }
 
-result<std::vector<age::recipient>> default_recipient() {
-  const result<std::vector<age::identity>> own = read_default_identities();
+result<std::vector<age::recipient>> default_recipient(const stop_event& stop) {
+  const result<std::vector<age::identity>> own = read_default_identities(stop);
   if (!own) return own.error();
   if (own->empty()) {
     return status(status_code::invalid_argument,
@@ -82,67 +82,69 @@ result<std::vector<age::recipient>> default_recipient() {
 }
 
 result<std::vector<age::recipient>> collect_recipients(
-    const encrypt_arguments& arguments) {
+    const encrypt_arguments& arguments, const stop_event& stop) {
   std::vector<age::recipient> all;
   for (const std::string& text : arguments.recipients) {
     if (status s = add_recipient(text, all); !s.ok()) return s;
   }
   for (const std::string& path : arguments.recipient_files) {
-    const result<std::vector<age::recipient>> some = read_recipients(path);
+    const result<std::vector<age::recipient>> some =
+        read_recipients(path, stop);
     if (!some) return some.error();
     all.insert(all.end(), some->begin(), some->end());
   }
   for (const std::string& path : arguments.identity_files) {
-    const result<std::vector<age::identity>> some = read_identities(path);
+    const result<std::vector<age::identity>> some = read_identities(path, stop);
     if (!some) return some.error();
     add_owners(*some, all);
   }
   if (!all.empty()) return all;
-  return default_recipient();
+  return default_recipient(stop);
 }
 
 result<age::encrypt_options> encrypt_keys(const encrypt_arguments& arguments,
                                           terminal& out,
-                                          const std::stop_token& stop) {
+                                          const stop_event& stop) {
   age::encrypt_options options;
   options.armor = arguments.armor;
   if (arguments.passphrase) {
-    result<secret_string> passphrase = arguments.secret.given()
-                                           ? read_passphrase(arguments.secret)
-                                           : ask_new_passphrase(out, stop);
+    result<secret_string> passphrase =
+        arguments.secret.given() ? read_passphrase(arguments.secret, stop)
+                                 : ask_new_passphrase(out, stop);
     if (!passphrase) return passphrase.error();
     options.passphrase = answer_with(*std::move(passphrase));
     return options;
   }
   result<std::vector<age::recipient>> recipients =
-      collect_recipients(arguments);
+      collect_recipients(arguments, stop);
   if (!recipients) return recipients.error();
   options.recipients = *std::move(recipients);
   return options;
 }
 
 result<age::decrypt_options> decrypt_keys(const decrypt_arguments& arguments,
-                                          terminal& out, std::stop_token stop) {
+                                          terminal& out,
+                                          const stop_event& stop) {
   age::decrypt_options options;
   for (const std::string& path : arguments.identity_files) {
-    result<std::vector<age::identity>> some = read_identities(path);
+    result<std::vector<age::identity>> some = read_identities(path, stop);
     if (!some) return some.error();
     for (age::identity& one : *some) {
       options.identities.push_back(std::move(one));
     }
   }
   if (arguments.secret.given()) {
-    result<secret_string> passphrase = read_passphrase(arguments.secret);
+    result<secret_string> passphrase = read_passphrase(arguments.secret, stop);
     if (!passphrase) return passphrase.error();
     options.passphrase = answer_with(*std::move(passphrase));
   } else {
     const std::string name = display_name(arguments.stream.input);
-    options.passphrase = [&out, stop = std::move(stop), name] {
+    options.passphrase = [&out, &stop, name] {
       return out.ask_secret("Passphrase of " + name + ": ", stop);
     };
   }
   if (!arguments.identity_files.empty()) return options;
-  result<std::vector<age::identity>> own = read_default_identities();
+  result<std::vector<age::identity>> own = read_default_identities(stop);
   if (!own) return own.error();
   options.identities = *std::move(own);
   return options;
@@ -173,6 +175,7 @@ std::vector<std::string> key_files(std::vector<std::string> names,
 int run_encrypt(const encrypt_arguments& arguments, terminal& out) {
   harden_process();
   const signal_watch signals([&out] { out.restore_echo(); });
+  const stop_event stop(signals.token());
   // Before anything is asked.
   result<stream_pair> streams = open_streams(
       arguments.stream,
@@ -180,8 +183,7 @@ int run_encrypt(const encrypt_arguments& arguments, terminal& out) {
       key_files(arguments.identity_files, arguments.recipient_files,
                 arguments.secret));
   if (!streams) return fail(out, streams.error());
-  result<age::encrypt_options> options =
-      encrypt_keys(arguments, out, signals.token());
+  result<age::encrypt_options> options = encrypt_keys(arguments, out, stop);
   if (!options) return fail(out, options.error(), signals.caught());
 
   engine worker(engine_for(arguments.stream, out));
@@ -194,12 +196,12 @@ int run_encrypt(const encrypt_arguments& arguments, terminal& out) {
 int run_decrypt(const decrypt_arguments& arguments, terminal& out) {
   harden_process();
   const signal_watch signals([&out] { out.restore_echo(); });
+  const stop_event stop(signals.token());
   result<stream_pair> streams =
       open_streams(arguments.stream, terminal_output::text_only,
                    key_files(arguments.identity_files, {}, arguments.secret));
   if (!streams) return fail(out, streams.error());
-  result<age::decrypt_options> options =
-      decrypt_keys(arguments, out, signals.token());
+  result<age::decrypt_options> options = decrypt_keys(arguments, out, stop);
   if (!options) return fail(out, options.error(), signals.caught());
   const bool keyless = options->identities.empty() && !arguments.secret.given();
 

@@ -1,12 +1,15 @@
 #include "files.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include "stop_event.hpp"
 
 namespace nexus::tool {
 namespace {
@@ -43,36 +46,57 @@ void occupy_standard_descriptors() noexcept {
   }
 }
 
-input_file::input_file(int fd, bool owned, std::string name) noexcept
-    : fd_(fd), owned_(owned), name_(std::move(name)) {}
-
-input_file::input_file(input_file&& other) noexcept
-    : fd_(other.fd_),
-      owned_(std::exchange(other.owned_, false)),
-      name_(std::move(other.name_)) {}
-
-input_file::~input_file() {
-  if (owned_) ::close(fd_);
+descriptor::~descriptor() {
+  if (fd_ >= 0) ::close(fd_);
 }
+
+descriptor::descriptor(descriptor&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)) {}
+
+descriptor& descriptor::operator=(descriptor&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+bool is_fifo(const std::string& path) noexcept {
+  struct stat facts{};
+  return ::stat(path.c_str(), &facts) == 0 && S_ISFIFO(facts.st_mode);
+}
+
+result<descriptor> open_to_read(const std::string& path) {
+  const int mode = O_RDONLY | O_CLOEXEC | O_NOCTTY;
+  const int fd = ::open(path.c_str(), is_fifo(path) ? mode | O_NONBLOCK : mode);
+  if (fd < 0) return system_failure("read", path, errno);
+  return descriptor(fd);
+}
+
+input_file::input_file(int fd, descriptor owned, std::string name) noexcept
+    : fd_(fd), owned_(std::move(owned)), name_(std::move(name)) {}
 
 result<input_file> input_file::open(const std::string& path) {
   if (path == "-") return borrow(STDIN_FILENO);
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return system_failure("read", path, errno);
-  return input_file(fd, true, path);
+  result<descriptor> opened = open_to_read(path);
+  if (!opened) return opened.error();
+  const int fd = opened->get();
+  return input_file(fd, *std::move(opened), path);
 }
 
 input_file input_file::borrow(int fd) {
-  return {fd, false,
+  return {fd, descriptor(),
           fd == STDIN_FILENO ? "standard input"
                              : "descriptor " + std::to_string(fd)};
 }
 
-result<std::size_t> input_file::read(std::span<std::byte> into) {
+result<std::size_t> input_file::read(std::span<std::byte> into,
+                                     const stop_event& stop) {
   while (true) {
+    const result<bool> ready = stop.wait(fd_, POLLIN);
+    if (!ready) return ready.error();
     const ssize_t got = ::read(fd_, into.data(), into.size());
     if (got >= 0) return static_cast<std::size_t>(got);
-    if (errno != EINTR) return system_failure("read", name_, errno);
+    // Others may have been faster, or have made it one that does not block.
+    if (errno == EINTR || errno == EAGAIN) continue;
+    return system_failure("read", name_, errno);
   }
 }
 

@@ -21,24 +21,45 @@ namespace nexus::tool {
 // fails: otherwise an output file would take the number, and with it messages.
 void occupy_standard_descriptors() noexcept;
 
+// One that is closed when it goes; -1: none.
+class descriptor {
+ public:
+  explicit descriptor(int fd = -1) noexcept : fd_(fd) {}
+  ~descriptor();
+  descriptor(descriptor&& other) noexcept;
+  descriptor& operator=(descriptor&& other) noexcept;
+
+  [[nodiscard]] int get() const noexcept { return fd_; }
+
+ private:
+  int fd_;
+};
+
+// Whether the path leads to a named pipe.
+[[nodiscard]] bool is_fifo(const std::string& path) noexcept;
+
+// For reading. A named pipe is opened at once, and so that it does not block,
+// also where nobody writes to it yet: poll it before every read, or there may
+// seem to be an end.
+[[nodiscard]] result<descriptor> open_to_read(const std::string& path);
+
+class stop_event;
+
 class input_file {
  public:
   // "-" borrows standard input.
   [[nodiscard]] static result<input_file> open(const std::string& path);
   [[nodiscard]] static input_file borrow(int fd);
 
-  ~input_file();
-  input_file(input_file&& other) noexcept;
-  input_file& operator=(input_file&&) = delete;
-
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
-  // Fills part of the buffer; 0 is the end.
-  [[nodiscard]] result<std::size_t> read(std::span<std::byte> into);
+  // Fills part of the buffer; 0 is the end. cancelled: a stop was requested.
+  [[nodiscard]] result<std::size_t> read(std::span<std::byte> into,
+                                         const stop_event& stop);
 
  private:
-  input_file(int fd, bool owned, std::string name) noexcept;
+  input_file(int fd, descriptor owned, std::string name) noexcept;
   int fd_;
-  bool owned_;
+  descriptor owned_;  // fd_, unless that is borrowed
   std::string name_;
 };
 

@@ -6,6 +6,7 @@
 #include "commands.hpp"
 #include "files.hpp"
 #include "progress.hpp"
+#include "stop_event.hpp"
 
 namespace nexus::tool {
 namespace {
@@ -62,8 +63,9 @@ std::string describe_text(const age::description& file,
 int run_inspect(const inspect_arguments& arguments, terminal& out) {
   result<input_file> input = input_file::open(arguments.input);
   if (!input) return fail(out, input.error());
+  const stop_event stop;
   const result<age::description> file = age::inspect(
-      [&input](std::span<std::byte> into) { return input->read(into); });
+      [&](std::span<std::byte> into) { return input->read(into, stop); });
   if (!file) return fail(out, file.error());
   const status printed =
       print_output(arguments.json ? describe_json(*file)

@@ -86,7 +86,8 @@ result<std::string> input_to_convert(const keygen_arguments& arguments) {
 int convert(const keygen_arguments& arguments, terminal& out) {
   const result<std::string> path = input_to_convert(arguments);
   if (!path) return fail(out, path.error());
-  const result<std::vector<age::identity>> keys = read_identities(*path);
+  const result<std::vector<age::identity>> keys =
+      read_identities(*path, stop_event());
   if (!keys) return fail(out, keys.error());
   std::string text;
   for (const age::identity& key : *keys) {

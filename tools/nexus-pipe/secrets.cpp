@@ -39,7 +39,8 @@ struct wiped_buffer : std::array<char, N> {
   ~wiped_buffer() { wipe(this->data(), N); }
 };
 
-result<secret_string> read_key_file(const std::string& path) {
+result<secret_string> read_key_file(const std::string& path,
+                                    const stop_event& stop) {
   result<input_file> file = input_file::open(path);
   if (!file) return file.error();
   secret_string text;
@@ -47,7 +48,7 @@ result<secret_string> read_key_file(const std::string& path) {
   std::size_t total = 0;
   while (true) {
     const result<std::size_t> got =
-        file->read(std::as_writable_bytes(std::span(part)));
+        file->read(std::as_writable_bytes(std::span(part)), stop);
     if (!got) return got.error();
     if (*got == 0) return text;
     total += *got;
@@ -60,12 +61,13 @@ result<secret_string> read_key_file(const std::string& path) {
 }
 
 // A byte at a time, so that the next reader finds what follows the line.
-result<secret_string> read_first_line(input_file& file) {
+result<secret_string> read_first_line(input_file& file,
+                                      const stop_event& stop) {
   secret_string line;
   char c = 0;
   for (std::size_t length = 0;; ++length) {
     const result<std::size_t> got =
-        file.read(std::as_writable_bytes(std::span(&c, 1)));
+        file.read(std::as_writable_bytes(std::span(&c, 1)), stop);
     if (!got) return got.error();
     if (*got == 0 || c == '\n') break;
     if (length == longest_passphrase) {
@@ -122,23 +124,26 @@ result<std::string> default_identity_path() {
   return directory + "/nexus-pipe/identity.txt";
 }
 
-result<std::vector<age::identity>> read_identities(const std::string& path) {
-  const result<secret_string> text = read_key_file(path);
+result<std::vector<age::identity>> read_identities(const std::string& path,
+                                                   const stop_event& stop) {
+  const result<secret_string> text = read_key_file(path, stop);
   if (!text) return text.error();
   return parse_identity_file(text->view(), path);
 }
 
-result<std::vector<age::recipient>> read_recipients(const std::string& path) {
+result<std::vector<age::recipient>> read_recipients(const std::string& path,
+                                                    const stop_event& stop) {
   // Held as a secret: it may be the wrong file that was named.
-  const result<secret_string> text = read_key_file(path);
+  const result<secret_string> text = read_key_file(path, stop);
   if (!text) return text.error();
   return age::parse_recipients(text->view(), display_name(path));
 }
 
-result<std::vector<age::identity>> read_default_identities() {
+result<std::vector<age::identity>> read_default_identities(
+    const stop_event& stop) {
   const result<std::string> path = default_identity_path();
   if (!path) return std::vector<age::identity>{};
-  const result<secret_string> text = read_key_file(*path);
+  const result<secret_string> text = read_key_file(*path, stop);
   if (text) return parse_identity_file(text->view(), *path);
   const int reason = text.error().system_error();
   if (reason == ENOENT || reason == ENOTDIR) {
@@ -147,14 +152,15 @@ result<std::vector<age::identity>> read_default_identities() {
   return text.error();
 }
 
-result<secret_string> read_passphrase(const passphrase_source& from) {
+result<secret_string> read_passphrase(const passphrase_source& from,
+                                      const stop_event& stop) {
   if (from.descriptor) {
     input_file file = input_file::borrow(*from.descriptor);
-    return read_first_line(file);
+    return read_first_line(file, stop);
   }
   result<input_file> file = input_file::open(from.file);
   if (!file) return file.error();
-  return read_first_line(*file);
+  return read_first_line(*file, stop);
 }
 
 result<secret_string> make_passphrase() {

@@ -61,6 +61,8 @@ engine_options engine_for(const stream_arguments& arguments, terminal& out) {
 status run_stream(engine& worker, operation& work, stream_pair streams,
                   const stream_arguments& arguments, terminal& out,
                   const signal_watch& signals) {
+  const stop_event stop(signals.token());
+  if (status s = connect(streams, stop); !s.ok()) return s;
   progress_display progress(out, arguments.progress, arguments.quiet,
                             streams.to_terminal);
   run_options options;

@@ -1,15 +1,23 @@
 #include "streams.hpp"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "terminal.hpp"
 
 namespace nexus::tool {
 namespace {
+
+// Nothing tells when a reader opens a named pipe.
+constexpr int retry_milliseconds = 50;
 
 struct file_id {
   dev_t device;
@@ -37,29 +45,91 @@ std::optional<file_id> identify_path(const std::string& path, int standard) {
   return identify(facts);
 }
 
-status check_not_same(const stream_arguments& arguments,
-                      const std::vector<std::string>& others) {
+// Whether two paths will lead to one file that does not exist yet.
+bool is_same_new_file(const std::string& a, const std::string& b) {
+  namespace fs = std::filesystem;
+  std::error_code failed;
+  const auto whole = [&failed](const std::string& path) {
+    return fs::weakly_canonical(fs::absolute(path, failed), failed);
+  };
+  const fs::path left = whole(a);
+  if (failed || fs::exists(left, failed)) return false;
+  const fs::path right = whole(b);
+  return !failed && left == right;
+}
+
+status same_file(const std::string& name, const char* what) {
+  return {status_code::invalid_argument, name + ": " + what,
+          "write to another file"};
+}
+
+status check_output(const stream_arguments& arguments,
+                    const std::vector<std::string>& keys) {
   const std::string output = arguments.output.value_or("-");
   const auto written = identify_path(output, STDOUT_FILENO);
   if (!written) return {};
   const std::string name = output == "-" ? "standard output" : output;
   if (identify_path(arguments.input, STDIN_FILENO) == written) {
-    return {status_code::invalid_argument,
-            name + ": the output is the same file as the input",
-            "write to another file"};
+    return same_file(name, "the output is the same file as the input");
   }
-  for (const std::string& other : others) {
-    if (identify_path(other, STDIN_FILENO) != written) continue;
-    return {status_code::invalid_argument,
-            name + ": the output would overwrite the keys in use",
-            "write to another file"};
+  for (const std::string& key : keys) {
+    if (identify_path(key, STDIN_FILENO) != written) continue;
+    return same_file(name, "the output would overwrite the keys in use");
   }
   return {};
 }
 
-result<source> open_source(const std::string& path) {
-  if (path != "-") return source::from_file(path);
-  return source::from_descriptor(STDIN_FILENO, "standard input");
+status check_telemetry(const stream_arguments& arguments,
+                       const std::vector<std::string>& keys) {
+  const std::string& name = arguments.telemetry_file;
+  if (name.empty() || name == "-") return {};
+  const std::string output = arguments.output.value_or("-");
+  if (output != "-" && is_same_new_file(name, output)) {
+    return same_file(name, "the telemetry is the same file as the output");
+  }
+  const auto written = identify_path(name, -1);
+  if (!written) return {};
+  if (identify_path(output, STDOUT_FILENO) == written) {
+    return same_file(name, "the telemetry is the same file as the output");
+  }
+  if (identify_path(arguments.input, STDIN_FILENO) == written) {
+    return same_file(name, "the telemetry is the same file as the input");
+  }
+  for (const std::string& key : keys) {
+    if (identify_path(key, STDIN_FILENO) != written) continue;
+    return same_file(name, "the telemetry would overwrite the keys in use");
+  }
+  return {};
+}
+
+// fifo: takes what a source of a named pipe borrows.
+result<source> open_source(const std::string& path, descriptor& fifo) {
+  if (path == "-") {
+    return source::from_descriptor(STDIN_FILENO, "standard input");
+  }
+  if (!is_fifo(path)) return source::from_file(path);
+  result<descriptor> opened = open_to_read(path);
+  if (!opened) return opened.error();
+  fifo = *std::move(opened);
+  return source::from_descriptor(fifo.get(), path);
+}
+
+void make_blocking(int fd) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags >= 0) ::fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+}
+
+// Whether there is a reader yet; then the sink is made.
+result<bool> open_output_fifo(stream_pair& streams) {
+  const std::string& path = streams.output_path;
+  const int fd =
+      ::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0 && (errno == ENXIO || errno == EINTR)) return false;
+  if (fd < 0) return system_failure("write", path, errno);
+  make_blocking(fd);
+  streams.output_fifo = descriptor(fd);
+  streams.to = sink::to_descriptor(fd, path);
+  return true;
 }
 
 }  // namespace
@@ -71,15 +141,23 @@ result<stream_pair> open_streams(const stream_arguments& arguments,
       arguments.output.value_or("-") == "-" && ::isatty(STDOUT_FILENO) != 0;
   const bool guarded = to_terminal && !arguments.output;
   if (guarded && policy == terminal_output::nothing) return binary_output();
-  result<source> from = open_source(arguments.input);
+  descriptor fifo;
+  result<source> from = open_source(arguments.input, fifo);
   if (!from) return from.error();
-  if (status s = check_not_same(arguments, others); !s.ok()) return s;
+  if (status s = check_output(arguments, others); !s.ok()) return s;
+  if (status s = check_telemetry(arguments, others); !s.ok()) return s;
 
+  stream_pair streams{.from = *std::move(from),
+                      .to = sink::discard(),
+                      .guard = nullptr,
+                      .to_terminal = to_terminal,
+                      .input_fifo = std::move(fifo),
+                      .output_fifo = descriptor(),
+                      .output_path = {}};
   if (arguments.output && arguments.output != "-") {
-    return stream_pair{
-        *std::move(from),
-        sink::to_file(*arguments.output, {.sync = arguments.sync}), nullptr,
-        false};
+    streams.to = sink::to_file(*arguments.output, {.sync = arguments.sync});
+    if (is_fifo(*arguments.output)) streams.output_path = *arguments.output;
+    return result<stream_pair>(std::move(streams));
   }
   if (guarded && policy == terminal_output::text_only) {
     auto guard =
@@ -90,12 +168,33 @@ result<stream_pair> open_streams(const stream_arguments& arguments,
     auto write = [into = guard.get()](std::span<const std::byte> data) {
       return into->write(data);
     };
-    return stream_pair{*std::move(from), sink::to_callback(std::move(write)),
-                       std::move(guard), true};
+    streams.to = sink::to_callback(std::move(write));
+    streams.guard = std::move(guard);
+    return result<stream_pair>(std::move(streams));
   }
-  return stream_pair{*std::move(from),
-                     sink::to_descriptor(STDOUT_FILENO, "standard output"),
-                     nullptr, to_terminal};
+  streams.to = sink::to_descriptor(STDOUT_FILENO, "standard output");
+  return result<stream_pair>(std::move(streams));
+}
+
+// Neither waits for the other: the peer may well open both in either order.
+status connect(stream_pair& streams, const stop_event& stop) {
+  bool input_waits = streams.input_fifo.get() >= 0;
+  bool output_waits = !streams.output_path.empty();
+  while (input_waits || output_waits) {
+    if (output_waits) {
+      const result<bool> opened = open_output_fifo(streams);
+      if (!opened) return opened.error();
+      output_waits = !*opened;
+      if (!input_waits && !output_waits) break;
+    }
+    const result<bool> ready =
+        stop.wait(input_waits ? streams.input_fifo.get() : -1, POLLIN,
+                  output_waits ? retry_milliseconds : -1);
+    if (!ready) return ready.error();
+    if (*ready) input_waits = false;
+  }
+  if (streams.input_fifo.get() >= 0) make_blocking(streams.input_fifo.get());
+  return {};
 }
 
 }  // namespace nexus::tool

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "arguments.hpp"
+#include "files.hpp"
+#include "stop_event.hpp"
 #include "text_guard.hpp"
 
 namespace nexus::tool {
@@ -21,13 +23,23 @@ struct stream_pair {
   sink to;
   std::unique_ptr<text_guard> guard;  // `to` writes into it
   bool to_terminal = false;
+  // Named pipes, see connect().
+  descriptor input_fifo;    // what `from` reads
+  descriptor output_fifo;   // what `to` writes
+  std::string output_path;  // of one that is not open yet
 };
 
 // others: files of keys, which the output must not replace either.
-// invalid_argument: the output is one of the inputs (by device and inode), or
-// would go to a terminal that it does not suit.
+// invalid_argument: the output or the telemetry is one of the other files (by
+// device and inode), or the output would go to a terminal that it does not
+// suit.
 [[nodiscard]] result<stream_pair> open_streams(
     const stream_arguments& arguments, terminal_output policy,
     const std::vector<std::string>& others = {});
+
+// Waits until named pipes have their other ends: somebody who wrote or closed,
+// somebody who reads. To be called ahead of a run. cancelled: a stop was
+// requested. io_error: the output cannot be opened.
+[[nodiscard]] status connect(stream_pair& streams, const stop_event& stop);
 
 }  // namespace nexus::tool

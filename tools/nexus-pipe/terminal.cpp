@@ -2,16 +2,15 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <optional>
+
+#include "files.hpp"
 
 namespace nexus::tool {
 namespace {
@@ -41,20 +40,6 @@ void make_printable(std::string& text) noexcept {
   }
 }
 
-class descriptor {
- public:
-  explicit descriptor(int fd) noexcept : fd_(fd) {}
-  ~descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  descriptor(const descriptor&) = delete;
-  descriptor& operator=(const descriptor&) = delete;
-  [[nodiscard]] int get() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
-
 int open_controlling_terminal() noexcept {
   return ::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
 }
@@ -69,15 +54,13 @@ bool knows_escapes() noexcept {
   return kind != nullptr && std::string_view(kind) != "dumb";
 }
 
-// One line from a terminal, until wake becomes readable.
-result<secret_string> read_line(int fd, int wake) {
+// One line from a terminal.
+result<secret_string> read_line(int fd, const stop_event& stop) {
   secret_string line;
   std::array<char, 256> part;
   while (true) {
-    std::array<pollfd, 2> ready{{{fd, POLLIN, 0}, {wake, POLLIN, 0}}};
-    if (::poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR) break;
-    if (ready[1].revents != 0) return status(status_code::cancelled, "stopped");
-    if (ready[0].revents == 0) continue;
+    const result<bool> ready = stop.wait(fd, POLLIN);
+    if (!ready) return ready.error();
     const ssize_t got = ::read(fd, part.data(), part.size());
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) break;
@@ -174,7 +157,7 @@ void terminal::clear_progress() {
 }
 
 result<secret_string> terminal::ask_secret(std::string_view prompt,
-                                           std::stop_token stop) {
+                                           const stop_event& stop) {
   const descriptor opened(open_controlling_terminal());
   const bool fallback = opened.get() < 0;
   if (fallback && ::isatty(STDIN_FILENO) == 0) {
@@ -183,16 +166,11 @@ result<secret_string> terminal::ask_secret(std::string_view prompt,
   const int in = fallback ? STDIN_FILENO : opened.get();
   const int out = fallback ? STDERR_FILENO : opened.get();
 
-  const descriptor wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  const std::stop_callback on_stop(std::move(stop), [&wake] {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const auto n = ::write(wake.get(), &one, sizeof one);
-  });
   const prompt_guard guard(*this, in);
   std::string question(prompt);
   make_printable(question);
   write_all(out, question);
-  result<secret_string> answer = read_line(in, wake.get());
+  result<secret_string> answer = read_line(in, stop);
   write_all(out, knows_escapes() ? erase_line : "\n");
   if (answer) asked_ = true;
   return answer;

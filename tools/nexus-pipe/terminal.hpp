@@ -7,9 +7,10 @@
 #include <mutex>
 #include <nexus/secret.hpp>
 #include <nexus/status.hpp>
-#include <stop_token>
 #include <string>
 #include <string_view>
+
+#include "stop_event.hpp"
 
 namespace nexus::tool {
 
@@ -41,7 +42,7 @@ class terminal {
   // input where that is one, and erases the prompt. cancelled: stop was
   // requested. io_error: there is no terminal, or its input ended.
   [[nodiscard]] result<secret_string> ask_secret(std::string_view prompt,
-                                                 std::stop_token stop);
+                                                 const stop_event& stop);
   // Whether something was asked and answered.
   [[nodiscard]] bool asked() const noexcept { return asked_; }
   // To the person alone: never into a log. io_error: there is no terminal.

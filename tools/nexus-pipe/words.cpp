@@ -48,14 +48,17 @@ void word_reader::fail(std::string message, std::string hint) {
 }
 
 void word_reader::size(const word& given, std::string_view option,
+                       std::uint64_t most, std::string_view most_text,
                        std::optional<std::uint64_t>& into) {
   if (!ok() || !given) return;
+  const std::string what = std::string(option) + ": \"" + *given + "\" is ";
   const result<std::uint64_t> parsed = parse_size(*given);
-  if (parsed) {
-    into = *parsed;
+  if (!parsed) {
+    fail(what + "not a size", "sizes look like 65536, 512K, 128M or 4G");
+  } else if (*parsed > most) {
+    fail(what + "more than " + std::string(most_text));
   } else {
-    fail(std::string(option) + ": \"" + *given + "\" is not a size",
-         "sizes look like 65536, 512K, 128M or 4G");
+    into = *parsed;
   }
 }
 
@@ -92,7 +95,7 @@ void add_resources(option_set& options, engine_words& into) {
   options.value("--max-inflight", into.max_inflight, "N",
                 "At most N segments at once (64)");
   options.value("--segment-size", into.segment_size, "SIZE",
-                "Bytes of a segment");
+                "Bytes of a segment, at most 1G");
   options.value("--backend", into.backend, "NAME",
                 "Only the devices of this plugin");
   add_plugin_directories(options, into);
@@ -137,12 +140,15 @@ engine_options read_engine(const engine_words& from, word_reader& reader) {
   if (from.memory && from.memory_fraction) {
     reader.fail("--memory and --memory-fraction exclude each other");
   }
-  reader.size(from.memory, "--memory", into.memory_bytes);
+  reader.size(from.memory, "--memory", 1ull << 50, "1024T", into.memory_bytes);
   reader.fraction(from.memory_fraction, "--memory-fraction",
                   into.memory_fraction);
-  reader.size(from.segment_size, "--segment-size", into.segment_bytes);
+  reader.size(from.segment_size, "--segment-size", 1ull << 30, "1G",
+              into.segment_bytes);
   std::optional<std::uint64_t> threshold;
-  reader.size(from.gpu_threshold, "--gpu-threshold", threshold);
+  // However large: then no segment is.
+  reader.size(from.gpu_threshold, "--gpu-threshold",
+              std::numeric_limits<std::uint64_t>::max(), "", threshold);
   if (threshold) into.gpu_threshold_bytes = *threshold;
   reader.choice(from.policy, "--policy", policies, into.policy);
   reader.choice(from.io, "--io", io_modes, into.io);

@@ -63,8 +63,9 @@ class word_reader {
     fail(std::string(option) + ": \"" + *given + "\" is none of " + names);
   }
 
-  void size(const word& given, std::string_view option,
-            std::optional<std::uint64_t>& into);
+  // At most `most`, which stands in messages as `most_text`.
+  void size(const word& given, std::string_view option, std::uint64_t most,
+            std::string_view most_text, std::optional<std::uint64_t>& into);
   // Above 0, at most 1.
   void fraction(const word& given, std::string_view option, double& into);
   // Where given, there has to be something.

@@ -48,7 +48,8 @@ struct engine_options {
   std::uint64_t gpu_min_input_bytes = 256ull << 20;
 
   io_mode io = io_mode::automatic;
-  // Diagnostics, one line each, from any thread. Empty: dropped.
+  // Diagnostics, one line each, from any thread; must not call into the
+  // library. Empty: dropped.
   std::function<void(const std::string&)> log;
 };
 
@@ -109,8 +110,10 @@ class NEXUS_API engine {
   [[nodiscard]] run_report run(operation& work, source from, sink to,
                                run_options options = {});
 
-  // The same without waiting. done is called once, on a helper thread, and may
-  // call into the engine. The operation must live until then.
+  // The same without waiting. done is called once, on a helper thread (within
+  // start() itself only where the system refuses the engine's own thread). It
+  // may call into the engine, but not destroy it, and must not throw. The
+  // operation must live until then.
   void start(operation& work, source from, sink to, run_options options,
              std::function<void(run_report)> done);
 

@@ -59,10 +59,11 @@ struct telemetry {
   std::uint32_t window_used = 0;  // now
   std::uint32_t window_peak = 0;
   std::uint64_t budget_bytes = 0;
-  std::uint64_t buffer_peak_bytes = 0;  // host buffers that really existed
+  // Host buffers that really existed at one time, of all runs of the engine.
+  std::uint64_t buffer_peak_bytes = 0;
   io_telemetry io;
   stall_telemetry stalls;
-  // The engine thread's own delays: how late it served a 10 ms heartbeat, less
+  // The engine thread's own delays, over all its runs: how late it served a 10 ms heartbeat, less
   // what it waited for a processor.
   std::uint64_t loop_beats = 0;
   double loop_stall_p99_seconds = 0;

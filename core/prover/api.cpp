@@ -1,0 +1,85 @@
+// The public functions over the parts: named profiles, checked arguments, and
+// no exception that leaves.
+#include <nexus/prover.hpp>
+
+#include <new>
+
+#include "prover/prove.hpp"
+#include "prover/scalar_backend.hpp"
+#include "prover/verify.hpp"
+#include "prover/wire.hpp"
+
+namespace nexus {
+namespace {
+
+constexpr proof_profile conjectured{"conjectured", 100, 16, 104, 65};
+constexpr proof_profile proven{"proven", 200, 16, 104, 98};
+
+prover::proof_parameters parameters_of(const proof_options& options) {
+  const proof_profile& profile = profile_of(options.security);
+  return {profile.queries, profile.pow_bits};
+}
+
+status out_of_memory(const char* what) {
+  return {status_code::out_of_memory,
+          std::string("no memory to ") + what + " a segment"};
+}
+
+}  // namespace
+
+const proof_profile& profile_of(proof_security security) noexcept {
+  return security == proof_security::proven ? proven : conjectured;
+}
+
+std::uint64_t prove_memory(std::uint64_t length) noexcept {
+  return prover::scalar_memory(segment_rows(length));
+}
+
+std::uint64_t proof_size_limit(std::uint64_t length,
+                               const proof_options& options) noexcept {
+  const prover::segment_statement statement{length, {}};
+  return prover::encoded_limit(
+      {statement.log_rows(), parameters_of(options), options.wire});
+}
+
+result<segment_proof> prove_segment(std::span<const std::byte> data,
+                                    const segment_position& position,
+                                    const proof_options& options,
+                                    const std::stop_token& stop) try {
+  const prover::segment_statement statement{data.size(), position};
+  if (status bad = statement.check(); !bad.ok()) {
+    return bad;
+  }
+  prover::scalar_backend device;
+  const auto proved =
+      prover::prove_stark(device, data, statement, parameters_of(options),
+                          options.wire, {stop, {}});
+  if (!proved.ok()) {
+    return proved.error();
+  }
+  return segment_proof{prover::encode(proved->proof, proved->shape),
+                       prover::to_integers(proved->root)};
+} catch (const std::bad_alloc&) {
+  return out_of_memory("prove");
+}
+
+status verify_segment(std::span<const std::byte> proof, std::uint64_t length,
+                      const segment_position& position,
+                      const segment_digest& digest,
+                      const proof_options& options) try {
+  const prover::segment_statement statement{length, position};
+  if (status bad = statement.check(); !bad.ok()) {
+    return bad;
+  }
+  prover::digest root;
+  if (!prover::from_integers(digest, root)) {
+    return {status_code::invalid_argument,
+            "the digest holds a number that is no field element"};
+  }
+  return prover::verify_stark(proof, statement, root, parameters_of(options),
+                              options.wire);
+} catch (const std::bad_alloc&) {
+  return out_of_memory("verify");
+}
+
+}  // namespace nexus
