@@ -1,8 +1,8 @@
 #include "async/blocking_pool.hpp"
 
-#include <pthread.h>
-
 #include <system_error>
+
+#include "async/thread_setup.hpp"
 
 namespace nexus {
 
@@ -41,7 +41,7 @@ void blocking_pool::post(std::function<void()> work) {
 }
 
 void blocking_pool::serve() {
-  ::pthread_setname_np(::pthread_self(), name_);
+  set_up_thread(name_);
   std::unique_lock lock(mutex_);
   for (;;) {
     ++idle_;

@@ -1,11 +1,10 @@
 #include "engine/engine_core.hpp"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <chrono>
 
 #include "async/exception.hpp"
+#include "async/thread_setup.hpp"
 #include "engine/run.hpp"
 
 namespace nexus {
@@ -48,7 +47,7 @@ void engine_core::start_thread() {
     blocking.reserve(1);
     prologues.reserve(1);
     thread_ = std::thread([this] {
-      ::pthread_setname_np(::pthread_self(), "nexus-engine");
+      set_up_thread("nexus-engine");
       loop.run();
     });
   });

@@ -8,12 +8,14 @@ namespace nexus {
 namespace {
 
 constexpr std::size_t least_read = 64u << 10;
+// Memory is taken for what is there, not for what was asked for.
+constexpr std::size_t most_read = 4u << 20;
 
 }  // namespace
 
 source_reader::outcome prologue_bridge::read_more(std::size_t size) {
   const std::size_t old = head_.size();
-  std::size_t want = std::max(size, least_read);
+  std::size_t want = std::clamp(size, least_read, most_read);
   const std::uint64_t position = consumed_ + (old - taken_);
   if (reader_->positional()) {
     want = static_cast<std::size_t>(

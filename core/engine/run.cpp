@@ -141,6 +141,10 @@ task<status> run::prepare() {
   if (plan_.stages.empty() || plan_.segment_bytes == 0)
     co_return status(status_code::internal,
                      std::string(work_.name()) + " has no stages");
+  for (const auto& stage : plan_.stages)
+    if (stage.granule == 0)
+      co_return status(status_code::internal,
+                       std::string(work_.name()) + " has a granule of 0");
   if (plan_.segment_bytes > most_segment)
     co_return status(status_code::invalid_argument,
                      "segments of " + std::to_string(plan_.segment_bytes) +

@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -35,6 +37,7 @@ std::string follow_links(std::string path) {
     if (size <= 0) break;
     const std::string to(text, static_cast<std::size_t>(size));
     path = to.front() == '/' ? to : directory_of(path) + "/" + to;
+    if (i + 1 == most_links) path.clear();
   }
   return path;
 }
@@ -90,7 +93,9 @@ status sink_writer::failure_of(int error, const char* doing) const {
 status sink_writer::check(const std::optional<source_reader::file_id>& source) {
   struct stat info{};
   if (state().what == detail::sink_state::kind::file) {
+    if (state().path.empty()) return failure_of(ENOENT, "create");
     target_ = follow_links(state().path);
+    if (target_.empty()) return failure_of(ELOOP);
     if (::stat(target_.c_str(), &info) != 0) return {};
     if (S_ISDIR(info.st_mode)) return failure_of(EISDIR);
   } else if (state().what == detail::sink_state::kind::descriptor) {
@@ -135,12 +140,28 @@ void sink_writer::advance(std::size_t size) {
                 append ? SEEK_END : SEEK_SET);
 }
 
+// A FIFO has no writer's end before it has a reader: waiting for one must end
+// with the run. 0 or an errno.
+int sink_writer::open_special() {
+  constexpr auto pause = std::chrono::milliseconds(20);
+  constexpr int flags = O_WRONLY | O_CLOEXEC | O_NOCTTY;
+  for (;;) {
+    fd_ = ::open(target_.c_str(), flags | O_NONBLOCK);
+    if (fd_ >= 0) break;
+    if (errno != ENXIO) return errno;
+    if (cancelled_) return ECANCELED;
+    std::this_thread::sleep_for(pause);
+  }
+  const int now = ::fcntl(fd_, F_GETFL);
+  (void)::fcntl(fd_, F_SETFL, now & ~O_NONBLOCK);
+  return 0;
+}
+
 status sink_writer::open_file() {
   struct stat info{};
   const bool exists = ::stat(target_.c_str(), &info) == 0;
   if (exists && !S_ISREG(info.st_mode)) {
-    fd_ = ::open(target_.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd_ < 0) return failure_of(errno);
+    if (const int error = open_special(); error != 0) return failure_of(error);
     look_at(fd_);
     return {};
   }

@@ -2,6 +2,7 @@
 // thread only.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <nexus/stream.hpp>
 #include <optional>
@@ -41,6 +42,7 @@ class sink_writer {
   detail::sink_state& state() noexcept { return to_.state(); }
   status failure_of(int error, const char* doing = "write") const;
   status open_file();
+  int open_special();
   status finish_file();
   void remove_temporary() noexcept;
   void look_at(int fd);
@@ -57,7 +59,7 @@ class sink_writer {
   bool opened_ = false;
   bool pollable_ = false;
   bool regular_ = false;
-  bool cancelled_ = false;
+  std::atomic<bool> cancelled_ = false;  // a helper thread may look
   std::uint64_t position_ = 0;  // of a regular file, where the next byte goes
   std::string target_;          // the path with links followed
   std::string temporary_;       // empty: the target is written directly

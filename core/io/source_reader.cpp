@@ -1,8 +1,10 @@
 #include "io/source_reader.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +21,24 @@ constexpr int pipe_bytes = 1 << 20;
 
 status cancelled() {
   return {status_code::cancelled, "stopped"};
+}
+
+// Files whose size says nothing: they are read in order, to their end.
+bool made_up_by_kernel(int fd) {
+  struct statfs where{};
+  if (::fstatfs(fd, &where) != 0) return false;
+  switch (where.f_type) {
+    case PROC_SUPER_MAGIC:
+    case SYSFS_MAGIC:
+    case CGROUP_SUPER_MAGIC:
+    case CGROUP2_SUPER_MAGIC:
+    case DEBUGFS_MAGIC:
+    case TRACEFS_MAGIC:
+    case SECURITYFS_MAGIC:
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace
@@ -62,8 +82,7 @@ status source_reader::open_descriptor() {
     const off_t offset = ::lseek(fd, 0, SEEK_CUR);
     regular_ = offset >= 0;
     position_ = regular_ ? static_cast<std::uint64_t>(offset) : 0;
-    // Files of /proc and the like say 0 and hold more: read those in order.
-    if (offset >= 0 && info.st_size > 0) {
+    if (offset >= 0 && info.st_size > 0 && !made_up_by_kernel(fd)) {
       positional_ = true;
       start_ = static_cast<std::uint64_t>(offset);
       size_ =
