@@ -171,12 +171,16 @@ class plugin_operation final : public operation {
     result.error_offset = outcome.error_offset;
     result.flags = outcome.flags;
     const auto code = table_.check(work_, &view, &result, &error);
+    if (code == NEXUS_VERDICT_ACCEPT) return said;
     if (code == NEXUS_VERDICT_RESUBMIT) {
       said.kind = verdict_kind::resubmit;
-    } else if (code < 0) {
-      said.kind = verdict_kind::finish;
-      said.failure = to_status(name_, -code, error);
+      return said;
     }
+    said.kind = verdict_kind::finish;
+    said.failure = code < 0 ? to_status(name_, -code, error)
+                            : status(status_code::internal,
+                                     name_ + ": the plugin gave verdict " +
+                                         std::to_string(code));
     return said;
   }
 

@@ -9,6 +9,8 @@ namespace nexus {
 namespace {
 
 constexpr std::size_t huge_page = 2u << 20;
+// No machine maps so much; sums with it do not overflow.
+constexpr std::size_t most_bytes = std::size_t{1} << 60;
 
 // mmap aligned to a huge page: 4 KiB pages would cost a fault each.
 std::byte* map_aligned(std::size_t size) {
@@ -42,9 +44,10 @@ void buffer::reset() noexcept {
 }
 
 buffer buffer_pool::take(std::size_t size) {
+  buffer lent;
+  if (size > most_bytes) return lent;
   const std::size_t rounded = page_rounded(size);
   auto& list = free_[rounded];
-  buffer lent;
   if (list.empty()) {
     if (limit_ != 0 && bytes_ + rounded > limit_) trim();
     lent.data_ = map_aligned(rounded);
