@@ -177,10 +177,13 @@ class plugin_operation final : public operation {
       return said;
     }
     said.kind = verdict_kind::finish;
-    said.failure = code < 0 ? to_status(name_, -code, error)
-                            : status(status_code::internal,
-                                     name_ + ": the plugin gave verdict " +
-                                         std::to_string(code));
+    said.output_bytes = 0;  // what a check refuses is not handed on
+    // INT32_MIN has no positive counterpart.
+    said.failure = code < 0 && code >= -NEXUS_E_IO
+                       ? to_status(name_, -code, error)
+                       : status(status_code::internal,
+                                name_ + ": the plugin gave verdict " +
+                                    std::to_string(code));
     return said;
   }
 

@@ -142,13 +142,14 @@ void sink_writer::advance(std::size_t size) {
 
 // A FIFO has no writer's end before it has a reader: waiting for one must end
 // with the run. 0 or an errno.
-int sink_writer::open_special() {
+int sink_writer::open_special(bool fifo) {
   constexpr auto pause = std::chrono::milliseconds(20);
   constexpr int flags = O_WRONLY | O_CLOEXEC | O_NOCTTY;
   for (;;) {
     fd_ = ::open(target_.c_str(), flags | O_NONBLOCK);
     if (fd_ >= 0) break;
-    if (errno != ENXIO) return errno;
+    // A socket and a device without hardware answer the same, for ever.
+    if (!fifo || errno != ENXIO) return errno;
     if (cancelled_) return ECANCELED;
     std::this_thread::sleep_for(pause);
   }
@@ -161,7 +162,8 @@ status sink_writer::open_file() {
   struct stat info{};
   const bool exists = ::stat(target_.c_str(), &info) == 0;
   if (exists && !S_ISREG(info.st_mode)) {
-    if (const int error = open_special(); error != 0) return failure_of(error);
+    if (const int error = open_special(S_ISFIFO(info.st_mode)); error != 0)
+      return failure_of(error);
     look_at(fd_);
     return {};
   }

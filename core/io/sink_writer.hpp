@@ -42,7 +42,7 @@ class sink_writer {
   detail::sink_state& state() noexcept { return to_.state(); }
   status failure_of(int error, const char* doing = "write") const;
   status open_file();
-  int open_special();
+  int open_special(bool fifo);
   status finish_file();
   void remove_temporary() noexcept;
   void look_at(int fd);

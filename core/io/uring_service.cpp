@@ -126,7 +126,9 @@ class uring_service final : public io_service {
       flush_posted_ = false;
       const int r = ::io_uring_submit(&ring_);
       // The kernel is short of something for now: what is queued stays so.
-      if (r == -EAGAIN || r == -EBUSY || r == -EINTR) flush_soon();
+      if (r == -EAGAIN || r == -EBUSY || r == -EINTR ||
+          ::io_uring_sq_ready(&ring_) != 0)
+        flush_soon();
     });
   }
 

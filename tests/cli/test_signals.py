@@ -57,7 +57,7 @@ class Signals(SignalTest):
 
         def begun():
             self.assertIsNone(process.poll(), "ended on its own")
-            return any(p.stat().st_size > 0 for p in self.dir.glob("out*"))
+            return any(p.stat().st_size > 0 for p in self.dir.glob("*.tmp"))
 
         harness.wait_until(begun, "output")
         return process

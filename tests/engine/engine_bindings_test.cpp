@@ -1,4 +1,5 @@
 // Whole runs on a machine that is made up: lanes are opened node by node.
+#include <algorithm>
 #include <gmock/gmock.h>
 
 #include <mutex>
@@ -41,10 +42,13 @@ class EngineBindings : public testing::Test {
   std::vector<lane_seen> lanes_of(std::uint32_t device) {
     std::vector<lane_seen> seen(stub_->lane_count(device));
     for (std::uint32_t i = 0; i < seen.size(); ++i) {
-      std::uint32_t processors[256];
-      const std::uint32_t n =
-          stub_->lane(device, i, &seen[i].node, processors, 256);
-      seen[i].processors.assign(processors, processors + n);
+      std::vector<std::uint32_t> processors(8192);
+      const std::uint32_t n = stub_->lane(
+          device, i, &seen[i].node, processors.data(),
+          static_cast<std::uint32_t>(processors.size()));
+      EXPECT_LE(n, processors.size());
+      processors.resize(std::min<std::size_t>(n, processors.size()));
+      seen[i].processors = std::move(processors);
     }
     return seen;
   }

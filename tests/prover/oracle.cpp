@@ -127,35 +127,37 @@ const nlohmann::json& constants(std::size_t width) {
   return all.at(std::to_string(width));
 }
 
-std::vector<number> times(const std::vector<std::vector<number>>& matrix,
-                          const std::vector<number>& x) {
+// Row after row.
+using square = std::vector<number>;
+
+std::vector<number> times(const square& matrix, const std::vector<number>& x) {
   std::vector<number> out(x.size(), 0);
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    for (std::size_t j = 0; j < x.size(); ++j) {
-      out[i] = (out[i] + matrix[i][j] * x[j]) % p;
-    }
+  for (std::size_t i = 0; i < matrix.size(); ++i) {
+    number& sum = out[i / x.size()];
+    sum = (sum + matrix[i] * x[i % x.size()]) % p;
   }
   return out;
 }
 
 // circ(2 M, M, ..., M), with M the small matrix.
-std::vector<std::vector<number>> external_matrix(std::size_t width) {
+square external_matrix(std::size_t width) {
   constexpr number small[4][4] = {
       {2, 3, 1, 1}, {1, 2, 3, 1}, {1, 1, 2, 3}, {3, 1, 1, 2}};
-  std::vector<std::vector<number>> out(width, std::vector<number>(width));
+  square out;
   for (std::size_t i = 0; i < width; ++i) {
     for (std::size_t j = 0; j < width; ++j) {
-      out[i][j] = small[i % 4][j % 4] * (i / 4 == j / 4 ? 2 : 1);
+      out.push_back(small[i % 4][j % 4] * (i / 4 == j / 4 ? 2 : 1));
     }
   }
   return out;
 }
 
-std::vector<std::vector<number>> internal_matrix(std::size_t width) {
-  std::vector<std::vector<number>> out(width, std::vector<number>(width, 1));
+// All ones, and the diagonal added.
+square internal_matrix(std::size_t width) {
+  const auto& diagonal = constants(width).at("internal_diag_minus_one");
+  square out(width * width, 1);
   for (std::size_t i = 0; i < width; ++i) {
-    out[i][i] +=
-        constants(width).at("internal_diag_minus_one").at(i).get<number>();
+    out[i * width + i] += diagonal.at(i).get<number>();
   }
   return out;
 }

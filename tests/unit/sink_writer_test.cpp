@@ -4,7 +4,9 @@
 
 #include <gmock/gmock.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include <csignal>
 #include <filesystem>
@@ -345,6 +347,29 @@ TEST_F(SinkWriter, WhatIsNoRegularFileIsWrittenDirectly) {
   ASSERT_TRUE(write("x").ok());
   abandon();
   EXPECT_TRUE(fs::is_fifo(path));
+}
+
+// Nothing that arrives later makes a socket something to open.
+TEST_F(SinkWriter, ASocketIsAnErrorAtOnce) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path = root_ / "socket";
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const scoped_fd listening(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::bind(listening.get(), reinterpret_cast<sockaddr*>(&address),
+                   sizeof address),
+            0);
+  open(sink::to_file(path));
+  std::optional<status> got;
+  parts_ = {as_bytes("x")};
+  loop_.start(writer_->write(parts_), &got);
+  loop_.spin(std::chrono::milliseconds(500));
+  const bool at_once = got.has_value();
+  writer_->cancel();
+  ASSERT_TRUE(loop_.until([&got] { return got.has_value(); }));
+  EXPECT_TRUE(at_once) << "it was waited for";
+  EXPECT_EQ(got->system_error(), ENXIO) << got->message();
+  EXPECT_TRUE(fs::is_socket(path));
 }
 
 TEST_F(SinkWriter, AFullDeviceIsAnErrorAndStays) {
