@@ -39,13 +39,21 @@ install_packages() {
     --no-install-recommends "${missing[@]}"
 }
 
-# build PRESET [TARGET...]: configures once, builds what has changed.
+# Compiled objects are shared between clones of the repository.
+export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
+
+# build PRESET [CMake options] [-- TARGET...]: configures, builds what changed.
 build() {
-  local preset=$1
+  local preset=$1 options=()
   shift
+  while [ $# -gt 0 ] && [ "$1" != -- ]; do
+    options+=("$1")
+    shift
+  done
+  [ $# -eq 0 ] || shift
   say "building preset $preset"
-  cmake --preset "$preset" \
-    -DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache
+  cmake --preset "$preset" -DCMAKE_C_COMPILER_LAUNCHER=ccache \
+    -DCMAKE_CXX_COMPILER_LAUNCHER=ccache "${options[@]}"
   cmake --build --preset "$preset" ${1:+--target "$@"}
 }
 
