@@ -63,7 +63,7 @@ struct profile_request {
   std::uint32_t gpu_devices = 0;
 };
 
-// The seeds' HybridParallelismProfile: how much runs at once here, and why.
+// How much runs at once on CPUs and GPUs here, and why.
 struct parallelism_profile {
   std::uint32_t cpu_workers = 1;
   std::uint32_t gpu_workers = 0;
