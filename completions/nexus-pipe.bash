@@ -4,9 +4,12 @@
 # The words of the command line that may follow a command.
 _nexus_pipe_options() {
   local resources="--max-threads --memory --memory-fraction --max-inflight
-    --segment-size --backend --plugin-dir"
-  local stream="-o --output --no-sync $resources --policy --gpu-threshold --io
-    --progress -q --quiet -v --verbose"
+    --backend --plugin-dir"
+  local running="$resources --policy --gpu-threshold --io --progress -q --quiet
+    -v --verbose"
+  local output="-o --output --no-sync"
+  local stream="$output --segment-size $running"
+  local segments="--segment-rows --first-index --partial"
   local passphrase="--passphrase-file --passphrase-fd"
   case $1 in
     encrypt)
@@ -15,8 +18,18 @@ _nexus_pipe_options() {
       ;;
     decrypt) echo "-i --identity $passphrase $stream" ;;
     keygen) echo "-o --output -y --public" ;;
-    inspect) echo "--json" ;;
-    devices) echo "--json $resources" ;;
+    prove)
+      echo "--security --wire --no-self-check $segments $output $running"
+      ;;
+    verify)
+      echo "--data --root --length --security --part --json $running"
+      ;;
+    digest) echo "--json $segments $running" ;;
+    join) echo "$output" ;;
+    inspect)
+      echo "--json --extract-proof --extract-public-values -o --output"
+      ;;
+    devices) echo "--json --segment-size $resources" ;;
     plugins) echo "--why --json --plugin-dir" ;;
     run) echo "--set $stream" ;;
   esac
@@ -28,13 +41,13 @@ _nexus_pipe() {
   local command=${COMP_WORDS[1]}
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W "encrypt decrypt keygen inspect run devices plugins
-      help --help --version" -- "$cur"))
+    COMPREPLY=($(compgen -W "encrypt decrypt keygen prove verify digest join
+      inspect run devices plugins help --help --version" -- "$cur"))
     return
   fi
   case $prev in
     -o | --output | -i | --identity | -R | --recipients-file | \
-      --passphrase-file)
+      --passphrase-file | --data)
       compopt -o filenames 2>/dev/null
       mapfile -t COMPREPLY < <(compgen -f -- "$cur")
       return
@@ -52,6 +65,19 @@ _nexus_pipe() {
       COMPREPLY=($(compgen -W "auto uring threads" -- "$cur"))
       return
       ;;
+    --security)
+      COMPREPLY=($(compgen -W "conjectured proven" -- "$cur"))
+      return
+      ;;
+    --wire)
+      COMPREPLY=($(compgen -W "p3-0.6 p3-0.7" -- "$cur"))
+      return
+      ;;
+    --segment-rows)
+      COMPREPLY=($(compgen -W "256 512 1024 2048 4096 8192 16384 32768 65536
+        131072 262144 524288 1048576" -- "$cur"))
+      return
+      ;;
     --progress)
       COMPREPLY=($(compgen -W "auto always never" -- "$cur"))
       return
@@ -63,15 +89,16 @@ _nexus_pipe() {
       ;;
     -r | --recipient | --passphrase-fd | --max-threads | --memory | \
       --memory-fraction | --max-inflight | --segment-size | --gpu-threshold | \
-      --set)
+      --set | --first-index | --root | --length | --extract-proof | \
+      --extract-public-values)
       return
       ;;
   esac
   if [[ $cur == -* ]]; then
     COMPREPLY=($(compgen -W "$(_nexus_pipe_options "$command")" -- "$cur"))
   elif [[ $command == help ]]; then
-    COMPREPLY=($(compgen -W "encrypt decrypt keygen inspect run devices
-      plugins" -- "$cur"))
+    COMPREPLY=($(compgen -W "encrypt decrypt keygen prove verify digest join
+      inspect run devices plugins" -- "$cur"))
   else
     compopt -o filenames 2>/dev/null
     mapfile -t COMPREPLY < <(compgen -f -- "$cur")

@@ -9,9 +9,10 @@ function __nexus_pipe_backends
         string match -rg '"plugin": "([a-z0-9-]*)"' | sort -u
 end
 
-set -l none "not __nexus_pipe_on encrypt decrypt keygen inspect run devices plugins help"
-set -l stream "__nexus_pipe_on encrypt decrypt run"
-set -l resources "__nexus_pipe_on encrypt decrypt run devices"
+set -l none "not __nexus_pipe_on encrypt decrypt keygen prove verify digest join inspect run devices plugins help"
+set -l stream "__nexus_pipe_on encrypt decrypt run prove verify digest"
+set -l resources "__nexus_pipe_on encrypt decrypt run prove verify digest devices"
+set -l segments "__nexus_pipe_on prove digest"
 set -l passphrase "__nexus_pipe_on encrypt decrypt"
 
 complete -c nexus-pipe -n $none -f
@@ -21,7 +22,11 @@ complete -c nexus-pipe -s h -l help -d "Show the options and leave"
 complete -c nexus-pipe -n $none -a encrypt -d "Encrypt a stream"
 complete -c nexus-pipe -n $none -a decrypt -d "Decrypt a stream"
 complete -c nexus-pipe -n $none -a keygen -d "Make a key pair"
-complete -c nexus-pipe -n $none -a inspect -d "Show what a file tells without a key"
+complete -c nexus-pipe -n $none -a prove -d "Prove knowledge of a stream"
+complete -c nexus-pipe -n $none -a verify -d "Verify a stream of proofs"
+complete -c nexus-pipe -n $none -a digest -d "Print the root without proofs"
+complete -c nexus-pipe -n $none -a join -d "Put parts of a stream of proofs together"
+complete -c nexus-pipe -n $none -a inspect -d "Show what a file or a stream of proofs tells"
 complete -c nexus-pipe -n $none -a run -d "Run an operation of a plugin"
 complete -c nexus-pipe -n $none -a devices -d "Show machine and devices"
 complete -c nexus-pipe -n $none -a plugins -d "List the plugins"
@@ -38,21 +43,35 @@ complete -c nexus-pipe -n $passphrase -l passphrase-file -r -d "First line of a 
 complete -c nexus-pipe -n $passphrase -l passphrase-fd -x -d "First line of a descriptor"
 complete -c nexus-pipe -n "__nexus_pipe_on keygen" -s y -l public -d "Print public keys"
 
+# Proofs.
+complete -c nexus-pipe -n "__nexus_pipe_on prove verify" -l security -x -a "conjectured proven" -d "Profile of the proofs"
+complete -c nexus-pipe -n "__nexus_pipe_on prove" -l wire -x -a "p3-0.6 p3-0.7" -d "Layout of the proofs"
+complete -c nexus-pipe -n "__nexus_pipe_on prove" -l no-self-check -d "Do not verify each proof first"
+complete -c nexus-pipe -n $segments -l segment-rows -x -a "256 512 1024 2048 4096 8192 16384 32768 65536 131072 262144 524288 1048576" -d "Rows of a segment"
+complete -c nexus-pipe -n $segments -l first-index -x -d "Number of the first segment"
+complete -c nexus-pipe -n $segments -l partial -d "A part that others follow"
+complete -c nexus-pipe -n "__nexus_pipe_on verify" -l data -r -d "What the proofs are about"
+complete -c nexus-pipe -n "__nexus_pipe_on verify" -l root -x -d "The root that is expected"
+complete -c nexus-pipe -n "__nexus_pipe_on verify" -l length -x -d "The bytes that are expected"
+complete -c nexus-pipe -n "__nexus_pipe_on verify" -l part -d "Accept a part of a stream"
+complete -c nexus-pipe -n "__nexus_pipe_on inspect" -l extract-proof -x -d "Write one proof"
+complete -c nexus-pipe -n "__nexus_pipe_on inspect" -l extract-public-values -x -d "Print what one proves"
+
 # Operations of plugins.
 complete -c nexus-pipe -n "__nexus_pipe_on run" -l set -x -d "An option of the operation"
 
 # Input and output.
-complete -c nexus-pipe -n "__nexus_pipe_on encrypt decrypt run keygen" -s o -l output -r -d "Write to a file"
-complete -c nexus-pipe -n $stream -l no-sync -d "Do not wait for the disk"
+complete -c nexus-pipe -n "__nexus_pipe_on encrypt decrypt run keygen prove join inspect" -s o -l output -r -d "Write to a file"
+complete -c nexus-pipe -n "__nexus_pipe_on encrypt decrypt run prove join" -l no-sync -d "Do not wait for the disk"
 
 # Resources.
 complete -c nexus-pipe -n $resources -l max-threads -x -d "At most so many workers"
 complete -c nexus-pipe -n $resources -l memory -x -d "Memory budget"
 complete -c nexus-pipe -n $resources -l memory-fraction -x -d "Part of the free memory"
 complete -c nexus-pipe -n $resources -l max-inflight -x -d "At most so many segments at once"
-complete -c nexus-pipe -n $resources -l segment-size -x -d "Bytes of a segment"
+complete -c nexus-pipe -n "__nexus_pipe_on encrypt decrypt run devices" -l segment-size -x -d "Bytes of a segment"
 complete -c nexus-pipe -n $resources -l backend -x -a "(__nexus_pipe_backends)" -d "Only this plugin's devices"
-complete -c nexus-pipe -n "__nexus_pipe_on encrypt decrypt run devices plugins" -l plugin-dir -x -a "(__fish_complete_directories)" -d "Look for plugins here alone"
+complete -c nexus-pipe -n "__nexus_pipe_on encrypt decrypt run prove verify digest devices plugins" -l plugin-dir -x -a "(__fish_complete_directories)" -d "Look for plugins here alone"
 complete -c nexus-pipe -n $stream -l policy -x -a "lect threshold round-robin" -d "Choice of device"
 complete -c nexus-pipe -n $stream -l gpu-threshold -x -d "Segments from this size on are large"
 complete -c nexus-pipe -n $stream -l io -x -a "auto uring threads" -d "How files are read and written"
@@ -61,5 +80,5 @@ complete -c nexus-pipe -n $stream -l io -x -a "auto uring threads" -d "How files
 complete -c nexus-pipe -n $stream -l progress -x -a "auto always never" -d "When to show progress"
 complete -c nexus-pipe -n $stream -s q -l quiet -d "Nothing but errors"
 complete -c nexus-pipe -n $stream -s v -l verbose -d "Say what was done, and how"
-complete -c nexus-pipe -n "__nexus_pipe_on inspect devices plugins" -l json -d "Print one JSON object"
+complete -c nexus-pipe -n "__nexus_pipe_on verify digest inspect devices plugins" -l json -d "Print one JSON object"
 complete -c nexus-pipe -n "__nexus_pipe_on plugins" -l why -d "Tell why a plugin was not loaded"

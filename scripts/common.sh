@@ -12,7 +12,7 @@ packages=(
   libboost1.81-dev liburing-dev libfmt-dev libhwloc-dev libssl-dev
   libcli11-dev libspdlog-dev nlohmann-json3-dev libhwy-dev zlib1g-dev
   libipsec-mb-dev
-  ocl-icd-opencl-dev opencl-headers pocl-opencl-icd
+  ocl-icd-opencl-dev opencl-headers pocl-opencl-icd oclgrind
   libgtest-dev libgmock-dev libbenchmark-dev
   age hyperfine python3 bc mandoc
 )

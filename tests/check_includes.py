@@ -41,9 +41,11 @@ FAMILIES = {
     "uring": r"liburing\.h",
     "hwloc": r"hwloc(/.*|\.h)",
     "tool": r"(CLI|nlohmann|fmt)/.*",
-    "vendor": r"intel-ipsec-mb\.h|(CL|hwy)/.*|(cuda|nvrtc|nvml)[a-z_]*\.h|cuda/.*",
+    "vector": r"hwy/.*",
+    "vendor": r"intel-ipsec-mb\.h|CL/.*|(cuda|nvrtc|nvml)[a-z_]*\.h|cuda/.*",
     "abi": r"nexus/plugin\.h",
     "nexus": r"nexus/(?!asio\.hpp$)[a-z_]+\.(h|hpp)",
+    "proofs": r"nexus/(prover|status)\.hpp",
 }
 
 # Of a folder of core/: the other folders, and the families.
@@ -51,11 +53,11 @@ CORE = {
     "base": ([], ["nexus", "openssl"]),
     "async": (["base"], ["asio", "nexus", "system"]),
     "crypto": (["base"], ["nexus", "openssl", "system"]),
-    "format": (["base", "crypto"], ["nexus"]),
-    "ops": (["base", "crypto", "format"], ["nexus"]),
+    "format": (["base", "crypto", "prover"], ["nexus"]),
+    "ops": (["base", "crypto", "format", "prover"], ["nexus"]),
     "hwinfo": (["base"], ["nexus", "hwloc", "system"]),
     "kernels": ([], []),
-    "prover": (["base"], ["nexus"]),
+    "prover": (["base"], ["nexus", "system", "vector"]),
     "io": (["async", "base"], ["nexus", "asio", "system", "uring"]),
     "backend": (["async", "base"], ["nexus", "system"]),
     "engine": (
@@ -65,8 +67,8 @@ CORE = {
 }
 
 # What every plugin may use beside its own folder: where it lies.
-SHARED = {"common": "plugins", "kernels": "core"}
-PLUGIN = ["abi", "intrinsics", "openssl", "system", "vendor"]
+SHARED = {"common": "plugins", "kernels": "core", "prover": "core"}
+PLUGIN = ["abi", "intrinsics", "openssl", "proofs", "system", "vendor"]
 SOURCES = {".c", ".cc", ".cpp", ".cu", ".cl", ".h", ".hpp", ".inc"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 

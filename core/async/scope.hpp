@@ -23,20 +23,33 @@ class scope {
   template <class OnFailure>
   void spawn(task<void> child, OnFailure on_failure) {
     ++children_;
-    asio::co_spawn(executor_, std::move(child),
-                   [this, on_failure](std::exception_ptr thrown) mutable {
-                     if (thrown) on_failure(std::move(thrown));
-                     if (--children_ == 0) done_.notify_all();
-                   });
+    try {
+      asio::co_spawn(executor_, std::move(child),
+                     [this, on_failure](std::exception_ptr thrown) mutable {
+                       if (thrown) on_failure(std::move(thrown));
+                       --children_;
+                       if (children_ == 1) alone_.notify_all();
+                       if (children_ == 0) done_.notify_all();
+                     });
+    } catch (...) {
+      --children_;  // out of memory: it never began
+      throw;
+    }
   }
+  // Until no child is left.
   task<void> join() {
     while (children_ != 0) co_await done_.wait();
+  }
+  // For a child: until it is the only one left.
+  task<void> join_others() {
+    while (children_ != 1) co_await alone_.wait();
   }
 
  private:
   asio::any_io_executor executor_;
   std::size_t children_ = 0;
   wait_list done_;
+  wait_list alone_;
 };
 
 }  // namespace nexus

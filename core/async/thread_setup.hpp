@@ -12,7 +12,8 @@ inline void set_up_thread(const char* name) noexcept {
   ::pthread_setname_np(::pthread_self(), name);
   sigset_t all;
   ::sigfillset(&all);
-  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP})
+  for (const int fault :
+       {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS})
     ::sigdelset(&all, fault);
   ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }

@@ -1,9 +1,9 @@
 // Coroutines waiting for something to change. Engine thread only.
 #pragma once
 
-#include <deque>
 #include <map>
 #include <utility>
+#include <vector>
 
 #include "async/completion.hpp"
 
@@ -25,7 +25,7 @@ class wait_list {
   [[nodiscard]] bool empty() const noexcept { return waiting_.empty(); }
 
  private:
-  std::deque<completion<bool>> waiting_;
+  std::vector<completion<bool>> waiting_;  // empty, it needs no memory
 };
 
 // Lets numbered coroutines through one by one, in the order of their numbers.

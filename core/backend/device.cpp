@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <utility>
 
 namespace nexus {
@@ -69,6 +70,16 @@ std::vector<probed_device> probe_devices(
   return devices;
 }
 
+bool stands_before(const probed_device& a, const probed_device& b) {
+  const std::string_view card = a.info.pci_id;
+  if (card.empty() || card != b.info.pci_id || a.plugin == b.plugin)
+    return false;
+  if (a.info.score <= 0 || (a.info.flags & NEXUS_DEVICE_ON_REQUEST) != 0)
+    return false;
+  if (a.info.score != b.info.score) return a.info.score > b.info.score;
+  return a.plugin->name < b.plugin->name;
+}
+
 result<std::unique_ptr<device>> device::open(
     probed_device probed, const std::vector<worker_binding>& lanes,
     const nexus_host* host) {
@@ -134,7 +145,15 @@ task<device_result> device::submit(std::uint32_t lane, nexus_job& job,
     refused.status = code;
     on_done(this, job.id, &refused);
   };
-  co_return co_await suspend<device_result>(std::move(start));
+  try {
+    co_return co_await suspend<device_result>(std::move(start));
+  } catch (const std::bad_alloc&) {
+    // It never was submitted.
+  }
+  device_result refused;
+  refused.status = NEXUS_E_NO_MEMORY;
+  refused.message = "out of memory for the job";
+  co_return refused;
 }
 
 void device::on_done(void* user, std::uint64_t job_id,
@@ -170,6 +189,29 @@ std::int32_t device::caps(const std::string& operation,
   caps = {};
   caps.size = sizeof caps;
   return probed_.plugin->backend.caps(probed_.index, operation.c_str(), &caps);
+}
+
+std::int32_t device::health(std::string& text) const {
+  if (probed_.plugin->backend.health == nullptr) return NEXUS_OK;
+  nexus_health said{};
+  said.size = sizeof said;
+  std::int32_t code = probed_.plugin->backend.health(handle_, &said);
+  if (code == NEXUS_OK) code = said.status;
+  if (code != NEXUS_E_DEVICE && code != NEXUS_E_LOST) return NEXUS_OK;
+  said.message[sizeof said.message - 1] = '\0';
+  text = said.message[0] != '\0' ? said.message : words(code);
+  return code;
+}
+
+nexus_buffer* device::import_buffer(void* memory, std::size_t size) {
+  nexus_buffer* made = nullptr;
+  const std::int32_t code =
+      probed_.plugin->backend.import_buffer(handle_, memory, size, -1, &made);
+  return code == NEXUS_OK ? made : nullptr;
+}
+
+void device::release_buffer(nexus_buffer* buffer) {
+  probed_.plugin->backend.release_buffer(handle_, buffer);
 }
 
 std::uint64_t device::stray_completions() const {

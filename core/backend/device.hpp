@@ -32,6 +32,13 @@ struct probed_device {
 [[nodiscard]] std::vector<probed_device> probe_devices(
     const std::shared_ptr<const loaded_plugin>& plugin, const nexus_host* host);
 
+// Of two plugins' devices that are the same card, whether the first is the one
+// to use: the one with the higher score, or else of the plugin whose name comes
+// first ("cuda", "opencl"). One that cannot run, or runs on request alone,
+// stands in nobody's way.
+[[nodiscard]] bool stands_before(const probed_device& a,
+                                 const probed_device& b);
+
 // What became of a job, copied out of the plugin's hands.
 struct device_result {
   std::int32_t status = NEXUS_E_DEVICE;
@@ -69,6 +76,18 @@ class device {
   [[nodiscard]] std::uint32_t lanes() const noexcept { return lanes_; }
   // NEXUS_OK and the device's limits, or NEXUS_E_UNSUPPORTED.
   std::int32_t caps(const std::string& operation, nexus_caps& caps) const;
+  // (any thread) What the device says of itself: NEXUS_OK, NEXUS_E_DEVICE (try
+  // later) or NEXUS_E_LOST, with its words. May take its time.
+  std::int32_t health(std::string& text) const;
+
+  [[nodiscard]] bool imports() const noexcept {
+    return probed_.plugin->backend.import_buffer != nullptr;
+  }
+  // (any thread) What the plugin makes of host memory, until release_buffer();
+  // NULL where it cannot. May take its time. Only if imports().
+  nexus_buffer* import_buffer(void* memory, std::size_t size);
+  // (any thread) No job may use it any more.
+  void release_buffer(nexus_buffer* buffer);
   // Calls of `done` for jobs that were not under way: a defect of the plugin.
   [[nodiscard]] std::uint64_t stray_completions() const;
 

@@ -2,8 +2,6 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
-#include <elf.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,186 +11,133 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string_view>
+#include <utility>
+
+#include "backend/plugin_checks.hpp"
 
 namespace nexus {
-namespace {
 
-// A table of any size into one of the size that we know.
-template <class T>
-T copy_table(const T* from, std::uint32_t size) {
-  T copy{};
-  std::memcpy(&copy, from, std::min<std::size_t>(size, sizeof(T)));
-  copy.size = sizeof(T);
-  return copy;
-}
-
-status refuse(const std::string& reason) {
-  return {status_code::unsupported, reason};
-}
-
-// The sizes of version 1.0: what a table must hold at the least.
-#define NEXUS_SIZE_UP_TO(type, field) \
-  (offsetof(type, field) + sizeof(type::field))
-constexpr std::size_t min_plugin = NEXUS_SIZE_UP_TO(nexus_plugin, operations);
-constexpr std::size_t min_backend =
-    NEXUS_SIZE_UP_TO(nexus_backend, get_extension);
-constexpr std::size_t min_operation = NEXUS_SIZE_UP_TO(nexus_operation, check);
-#undef NEXUS_SIZE_UP_TO
-
-std::string short_struct(const char* name, std::uint32_t has,
-                         std::size_t needs) {
-  return std::string(name) + " has " + std::to_string(has) +
-         " bytes, version 1.0 needs " + std::to_string(needs);
-}
-
-bool valid_name(const char* name) {
-  if (name == nullptr || *name == '\0') return false;
-  return std::all_of(name, name + std::strlen(name), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
-}
-
-status check_backend(const nexus_backend& backend) {
-  const std::pair<bool, const char*> mandatory[] = {
-      {backend.probe != nullptr, "backend.probe"},
-      {backend.caps != nullptr, "backend.caps"},
-      {backend.open != nullptr, "backend.open"},
-      {backend.close != nullptr, "backend.close"},
-      {backend.submit != nullptr, "backend.submit"}};
-  for (const auto& [present, name] : mandatory)
-    if (!present) return refuse(std::string(name) + " is missing");
-  if (backend.import_buffer != nullptr && backend.release_buffer == nullptr)
-    return refuse("backend.release_buffer is missing");
-  return {};
-}
-
-status check_operation(const nexus_operation& operation) {
-  if (!valid_name(operation.name))
-    return refuse("operation.name is missing or not [a-z0-9-]+");
-  const std::pair<bool, const char*> mandatory[] = {
-      {operation.create != nullptr, "create"},
-      {operation.destroy != nullptr, "destroy"},
-      {operation.plan != nullptr, "plan"},
-      {operation.job != nullptr, "job"}};
-  for (const auto& [present, name] : mandatory)
-    if (!present)
-      return refuse(std::string("operation.") + name + " is missing");
-  return {};
-}
-
-// A file that was cut short is mapped all the same by the loader, which then
-// dies of SIGBUS: every part must lie within the file.
-status check_elf(int fd, std::uint64_t size) {
-  Elf64_Ehdr head{};
-  const ssize_t got = ::pread(fd, &head, sizeof head, 0);
-  if (got < SELFMAG || std::memcmp(head.e_ident, ELFMAG, SELFMAG) != 0)
-    return refuse("not an ELF file");
-  if (got != sizeof head || head.e_ident[EI_CLASS] != ELFCLASS64)
-    return refuse("not an ELF file of this machine");
-  for (std::uint64_t i = 0; i < head.e_phnum; ++i) {
-    Elf64_Phdr part{};
-    const std::uint64_t at = head.e_phoff + i * head.e_phentsize;
-    if (::pread(fd, &part, sizeof part, static_cast<off_t>(at)) != sizeof part)
-      return refuse("the file is cut short");
-    if (part.p_type == PT_LOAD &&
-        (part.p_offset > size || part.p_filesz > size - part.p_offset))
-      return refuse("the file is cut short");
-  }
-  return {};
-}
-
-// What may not be loaded at all, before any code of it runs.
-status check_file(const std::string& path) {
-  struct stat info{};
-  if (::stat(path.c_str(), &info) != 0) return refuse(std::strerror(errno));
-  if (!S_ISREG(info.st_mode)) return refuse("not a regular file");
-  if ((info.st_mode & S_IWOTH) != 0)
-    return refuse("anyone may write to it (chmod o-w)");
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return refuse(std::strerror(errno));
-  status whole = check_elf(fd, static_cast<std::uint64_t>(info.st_size));
-  ::close(fd);
-  return whole;
-}
-
-// A directory from which no code is loaded: anyone could put some there.
-bool directory_is_open_to_all(const std::string& path) {
-  struct stat info{};
-  return ::stat(path.c_str(), &info) == 0 && (info.st_mode & S_IWOTH) != 0;
-}
-
-// Plugins outlive every engine, and so does what they were given.
-struct process_host {
+// The host as one engine's plugins see it. Never destroyed: a plugin may keep
+// the table until the process is gone.
+struct plugin_loader::host_record {
   nexus_host table{};
-  std::mutex mutex;
-  std::map<const plugin_loader*, log_function> logs;  // of engines that live
-  std::map<std::string, plugin_candidate> by_path;
-  std::string requested;
+  log_function log;       // empty once the engine is gone
+  std::string requested;  // empty: nothing
 };
 
-// To every engine that listens, under the lock: none goes away meanwhile, and
-// a log must not call into the library.
-void say(process_host& host, const char* line) noexcept {
-  const std::lock_guard lock(host.mutex);
-  for (const auto& [loader, log] : host.logs) {
-    try {
-      log(line);
-    } catch (...) {
-      // The caller is a plugin's C code.
-    }
+namespace {
+
+using host_record = plugin_loader::host_record;
+
+// What outlives every engine, as the plugins do.
+struct process_plugins {
+  std::mutex mutex;  // of what follows
+  std::vector<std::unique_ptr<host_record>> hosts;
+  std::set<std::string> requests;  // kept for ever: plugins point into it
+  // What the entries are given: no engine's in particular.
+  nexus_host table{};
+
+  std::mutex loading;  // of what follows, also while an entry runs
+  std::map<file_id, plugin_candidate> entered;  // by file, once called
+};
+
+process_plugins& the_process();
+
+void call(const log_function& log, const char* line) noexcept {
+  try {
+    if (log) log(line);
+  } catch (...) {
+    // The caller is a plugin's C code.
   }
 }
 
-process_host& the_host() {
-  // Never destroyed: plugin threads may log until the process is gone.
-  static auto* host = [] {
-    auto* made = new process_host;
-    made->table.size = sizeof(nexus_host);
-    made->table.abi_major = NEXUS_ABI_MAJOR;
-    made->table.abi_minor = NEXUS_ABI_MINOR;
-    made->table.context = made;
-    made->table.log = [](void* context, int32_t, const char* line) {
-      auto* self = static_cast<process_host*>(context);
-      if (line != nullptr) say(*self, line);
-    };
-    made->table.get_extension = [](void* context,
-                                   const char* name) -> const void* {
-      auto* self = static_cast<process_host*>(context);
-      const std::lock_guard lock(self->mutex);
-      if (std::string_view(name) != NEXUS_HOST_REQUESTED ||
-          self->requested.empty())
-        return nullptr;
-      // Kept for ever: the plugin may look at it at any time.
-      static std::set<std::string> names;
-      return names.insert(self->requested).first->c_str();
-    };
+// Logs are called under the lock: none goes away meanwhile, and a log must not
+// call into the library.
+void log_to_one(void* context, int32_t, const char* line) {
+  if (context == nullptr || line == nullptr) return;
+  const std::lock_guard lock(the_process().mutex);
+  call(static_cast<host_record*>(context)->log, line);
+}
+
+void log_to_all(void*, int32_t, const char* line) {
+  if (line == nullptr) return;
+  auto& process = the_process();
+  const std::lock_guard lock(process.mutex);
+  for (const auto& host : process.hosts) call(host->log, line);
+}
+
+const void* extension_of_one(void* context, const char* name) {
+  if (context == nullptr || name == nullptr ||
+      std::string_view(name) != NEXUS_HOST_REQUESTED)
+    return nullptr;
+  auto& process = the_process();
+  const std::lock_guard lock(process.mutex);
+  const auto& wish = static_cast<host_record*>(context)->requested;
+  if (wish.empty()) return nullptr;
+  return process.requests.insert(wish).first->c_str();
+}
+
+const void* extension_of_all(void*, const char*) {
+  return nullptr;
+}
+
+nexus_host blank_host() {
+  nexus_host table{};
+  table.size = sizeof table;
+  table.abi_major = NEXUS_ABI_MAJOR;
+  table.abi_minor = NEXUS_ABI_MINOR;
+  return table;
+}
+
+process_plugins& the_process() {
+  static auto* only = [] {
+    auto* made = new process_plugins;
+    made->table = blank_host();
+    made->table.log = log_to_all;
+    made->table.get_extension = extension_of_all;
     return made;
   }();
-  return *host;
+  return *only;
+}
+
+// Calls the entry, whatever comes of it. From then on the file is known.
+plugin_candidate enter_plugin(const std::string& path,
+                              nexus_plugin_entry_fn entry) {
+  auto checked = check_plugin(entry(&the_process().table), path);
+  if (!checked.ok()) return {path, checked.error().message(), nullptr, {}};
+  return {
+      path, {}, std::make_shared<const loaded_plugin>(std::move(*checked)), {}};
 }
 
 plugin_candidate open_plugin(const std::string& path) {
-  plugin_candidate candidate{path, {}, nullptr};
-  auto fail = [&candidate](const std::string& reason) {
-    candidate.reason = reason;
-    return candidate;
+  const auto refused = [&path](const std::string& reason) {
+    return plugin_candidate{path, reason, nullptr, {}};
   };
-  if (status file = check_file(path); !file.ok()) return fail(file.message());
+  const auto file = check_plugin_file(path);
+  if (!file.ok()) return refused(file.error().message());
+  auto& process = the_process();
+  const std::lock_guard lock(process.loading);
+  if (const auto known = process.entered.find(*file);
+      known != process.entered.end()) {
+    plugin_candidate again = known->second;
+    again.path = path;
+    return again;
+  }
   void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (handle == nullptr) {
     const char* why = ::dlerror();
-    return fail(why != nullptr ? why : "it cannot be loaded");
+    return refused(why != nullptr ? why : "it cannot be loaded");
   }
   auto entry = reinterpret_cast<nexus_plugin_entry_fn>(
       ::dlsym(handle, NEXUS_PLUGIN_ENTRY_NAME));
-  if (entry == nullptr) return fail("it exports no " NEXUS_PLUGIN_ENTRY_NAME);
-  auto checked = check_plugin(entry(&the_host().table), path);
-  if (!checked.ok()) return fail(checked.error().message());
-  candidate.plugin = std::make_shared<const loaded_plugin>(std::move(*checked));
-  return candidate;
+  if (entry == nullptr)
+    return refused("it exports no " NEXUS_PLUGIN_ENTRY_NAME);
+  return process.entered.emplace(*file, enter_plugin(path, entry))
+      .first->second;
 }
 
 std::vector<std::string> split_path(const char* text) {
@@ -207,10 +152,11 @@ std::vector<std::string> split_path(const char* text) {
   return parts;
 }
 
-std::vector<std::string> plugin_files(const std::string& directory) {
+result<std::vector<std::string>> plugin_files(const std::string& directory) {
   std::vector<std::string> files;
   DIR* dir = ::opendir(directory.c_str());
-  if (dir == nullptr) return files;
+  if (dir == nullptr)
+    return status(status_code::unsupported, std::strerror(errno));
   while (const dirent* entry = ::readdir(dir)) {
     const std::string name = entry->d_name;
     if (name.starts_with("nexus-") && name.ends_with(".so"))
@@ -222,51 +168,6 @@ std::vector<std::string> plugin_files(const std::string& directory) {
 }
 
 }  // namespace
-
-result<loaded_plugin> check_plugin(const nexus_plugin* plugin,
-                                   const std::string& path) {
-  if (plugin == nullptr)
-    return refuse("its entry returned nothing: it cannot run here");
-  if (plugin->size < offsetof(nexus_plugin, operation_count))
-    return refuse(short_struct("nexus_plugin", plugin->size, min_plugin));
-  if (plugin->abi_major != NEXUS_ABI_MAJOR)
-    return refuse("built for plugin ABI " + std::to_string(plugin->abi_major) +
-                  ", this program has " + std::to_string(NEXUS_ABI_MAJOR));
-  if (plugin->size < min_plugin)
-    return refuse(short_struct("nexus_plugin", plugin->size, min_plugin));
-  const auto table = copy_table(plugin, plugin->size);
-  if (!valid_name(table.name))
-    return refuse("plugin.name is missing or not [a-z0-9-]+");
-  loaded_plugin loaded;
-  loaded.path = path;
-  loaded.name = table.name;
-  loaded.version = table.version != nullptr ? table.version : "";
-  loaded.abi_major = table.abi_major;
-  loaded.abi_minor = table.abi_minor;
-  if (table.backend != nullptr) {
-    if (table.backend->size < min_backend)
-      return refuse(
-          short_struct("nexus_backend", table.backend->size, min_backend));
-    loaded.backend = copy_table(table.backend, table.backend->size);
-    loaded.has_backend = true;
-    if (status s = check_backend(loaded.backend); !s.ok()) return s;
-  }
-  if (table.operation_count != 0 && table.operations == nullptr)
-    return refuse("plugin.operations is missing");
-  for (std::uint32_t i = 0; i < table.operation_count; ++i) {
-    const nexus_operation* operation = table.operations[i];
-    if (operation == nullptr)
-      return refuse("plugin.operations holds a null pointer");
-    if (operation->size < min_operation)
-      return refuse(
-          short_struct("nexus_operation", operation->size, min_operation));
-    loaded.operations.push_back(copy_table(operation, operation->size));
-    if (status s = check_operation(loaded.operations.back()); !s.ok()) return s;
-  }
-  if (!loaded.has_backend && loaded.operations.empty())
-    return refuse("brings neither a backend nor an operation");
-  return loaded;
-}
 
 std::string default_plugin_directory() {
   Dl_info info{};
@@ -281,16 +182,23 @@ std::string default_plugin_directory() {
        {"/nexus-pipe/plugins", "/../lib/nexus-pipe/plugins"})
     if (::realpath((self + beside).c_str(), resolved) != nullptr)
       return resolved;
-  return {};
+  return self + "/nexus-pipe/plugins";  // where one looks for it in vain
 }
 
 plugin_loader::plugin_loader(std::vector<std::string> directories,
                              log_function log)
     : directories_(std::move(directories)), log_(std::move(log)) {
-  if (log_) {
-    auto& host = the_host();
-    const std::lock_guard lock(host.mutex);
-    host.logs[this] = log_;
+  auto made = std::make_unique<host_record>();
+  host_ = made.get();
+  host_->table = blank_host();
+  host_->table.context = host_;
+  host_->table.log = log_to_one;
+  host_->table.get_extension = extension_of_one;
+  host_->log = log_;
+  auto& process = the_process();
+  {
+    const std::lock_guard lock(process.mutex);
+    process.hosts.push_back(std::move(made));
   }
   if (!directories_.empty()) return;
   // secure_getenv knows set-user-ID programs and file capabilities.
@@ -301,19 +209,25 @@ plugin_loader::plugin_loader(std::vector<std::string> directories,
 }
 
 void plugin_loader::set_requested(const std::string& name) {
-  auto& host = the_host();
-  const std::lock_guard lock(host.mutex);
-  host.requested = name;
+  const std::lock_guard lock(the_process().mutex);
+  host_->requested = name;
 }
 
 plugin_loader::~plugin_loader() {
-  auto& host = the_host();
-  const std::lock_guard lock(host.mutex);
-  host.logs.erase(this);
+  const std::lock_guard lock(the_process().mutex);
+  host_->log = nullptr;
 }
 
 const nexus_host* plugin_loader::host() const noexcept {
-  return &the_host().table;
+  return &host_->table;
+}
+
+void plugin_loader::refuse(const std::string& path, const std::string& what,
+                           const std::string& reason) {
+  for (const auto& known : candidates_)
+    if (known.path == path) return;
+  candidates_.push_back({path, reason, nullptr, {}});
+  if (log_) log_(what + " refused: " + path + ": " + reason);
 }
 
 void plugin_loader::consider(const std::string& path) {
@@ -322,37 +236,46 @@ void plugin_loader::consider(const std::string& path) {
       ::realpath(path.c_str(), resolved) != nullptr ? resolved : path;
   for (const auto& known : candidates_)
     if (known.path == real) return;
-  plugin_candidate candidate;
-  {
-    auto& host = the_host();
-    std::unique_lock lock(host.mutex);
-    auto found = host.by_path.find(real);
-    if (found != host.by_path.end() && found->second.plugin) {
-      candidate = found->second;
-    } else {
-      lock.unlock();  // a plugin's entry may log
-      candidate = open_plugin(real);
-      lock.lock();
-      host.by_path[real] = candidate;
-    }
+  plugin_candidate candidate = open_plugin(real);
+  if (!candidate.plugin) return refuse(real, "plugin", candidate.reason);
+  for (const auto& known : candidates_) {
+    if (known.plugin == candidate.plugin) return;  // under another name
+    if (known.plugin && known.plugin->name == candidate.plugin->name)
+      return refuse(real, "plugin",
+                    "another plugin of this name was found first");
   }
-  if (candidate.plugin) {
-    for (const auto& known : candidates_) {
-      if (!known.plugin || known.plugin->name != candidate.plugin->name)
-        continue;
-      candidate.plugin = nullptr;
-      candidate.reason = "another plugin of this name was found first";
-      break;
-    }
-  }
-  if (log_)
-    log_(candidate.plugin
-             ? "plugin loaded: " + real
-             : "plugin refused: " + real + ": " + candidate.reason);
+  hide_operations(candidate);
+  if (log_) log_("plugin loaded: " + real);
   candidates_.push_back(std::move(candidate));
 }
 
+// Of two operations of one name the first stands.
+void plugin_loader::hide_operations(plugin_candidate& candidate) const {
+  for (const auto& operation : candidate.plugin->operations) {
+    for (const auto& known : candidates_) {
+      if (!known.plugin || !known.brings(operation.name)) continue;
+      candidate.hidden.push_back({operation.name, known.plugin->name});
+      if (log_)
+        log_("plugin " + candidate.plugin->name + ": its operation \"" +
+             operation.name + "\" is hidden by that of plugin " +
+             known.plugin->name);
+      break;
+    }
+  }
+}
+
+bool plugin_candidate::brings(std::string_view operation) const {
+  for (const auto& [name, by] : hidden)
+    if (name == operation) return false;
+  return plugin != nullptr &&
+         std::any_of(
+             plugin->operations.begin(), plugin->operations.end(),
+             [&](const nexus_operation& has) { return operation == has.name; });
+}
+
 void plugin_loader::load(const std::string& name) {
+  if (!is_plugin_name(name.c_str()) || name.find('\0') != std::string::npos)
+    return refuse(name, "plugin", "names of plugins are [a-z0-9-]+");
   for (const auto& directory : directories_) {
     const std::string path = directory + "/nexus-" + name + ".so";
     if (directory.starts_with('/') && !directory_is_open_to_all(directory) &&
@@ -374,12 +297,14 @@ void plugin_loader::load_all() {
       reason = "not a directory";
     else if (directory_is_open_to_all(directory))
       reason = "anyone may write to it";
-    if (!reason.empty()) {
-      candidates_.push_back({directory, reason, nullptr});
-      if (log_) log_("plugin directory refused: " + directory + ": " + reason);
-      continue;
+    if (reason.empty()) {
+      const auto files = plugin_files(directory);
+      if (files.ok())
+        for (const auto& path : *files) consider(path);
+      else
+        reason = files.error().message();
     }
-    for (const auto& path : plugin_files(directory)) consider(path);
+    if (!reason.empty()) refuse(directory, "plugin directory", reason);
   }
 }
 

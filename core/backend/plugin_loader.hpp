@@ -1,5 +1,6 @@
 // Finds plugins, checks them against the ABI and keeps them for the life of
-// the process.
+// the process. A file is loaded once for all engines, and its entry called
+// once; every engine has a host of its own.
 #pragma once
 
 #include <nexus/plugin.h>
@@ -9,6 +10,8 @@
 #include <nexus/status.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace nexus {
@@ -31,6 +34,9 @@ struct plugin_candidate {
   std::string path;
   std::string reason;
   std::shared_ptr<const loaded_plugin> plugin;
+  // Operations that another plugin, found first, brings as well, and which.
+  std::vector<std::pair<std::string, std::string>> hidden;
+  [[nodiscard]] bool brings(std::string_view operation) const;
 };
 
 using log_function = std::function<void(const std::string&)>;
@@ -45,13 +51,13 @@ class plugin_loader {
   plugin_loader& operator=(const plugin_loader&) = delete;
 
   // Loads the plugin of this name ("cpu": nexus-cpu.so) if it is there and not
-  // loaded yet.
+  // loaded yet. Anything but [a-z0-9-]+ is refused.
   void load(const std::string& name);
   // Loads every nexus-*.so of every directory. A later call looks no further.
   void load_all();
-  // What the plugins are told of the user's wish: a plugin's name, "*" for a
+  // What the plugins are told of this engine's wish: a plugin's name, "*" for a
   // listing of everything, or nothing.
-  static void set_requested(const std::string& name);
+  void set_requested(const std::string& name);
   [[nodiscard]] bool all_loaded() const noexcept { return all_loaded_; }
 
   // In the order of loading, failures among them.
@@ -62,22 +68,27 @@ class plugin_loader {
   [[nodiscard]] const std::vector<std::string>& directories() const noexcept {
     return directories_;
   }
+  // What this engine's plugins are to be called with; lives as long as the
+  // process.
   [[nodiscard]] const nexus_host* host() const noexcept;
+
+  struct host_record;
 
  private:
   void consider(const std::string& path);
+  void refuse(const std::string& path, const std::string& what,
+              const std::string& reason);
+  void hide_operations(plugin_candidate& candidate) const;
 
+  host_record* host_ = nullptr;
   std::vector<std::string> directories_;
   std::vector<plugin_candidate> candidates_;
   log_function log_;
   bool all_loaded_ = false;
 };
 
-// Checks what an entry function returned. Public for tests.
-[[nodiscard]] result<loaded_plugin> check_plugin(const nexus_plugin* plugin,
-                                                 const std::string& path);
-
-// The folder that holds the plugins of this installation, or empty.
+// The folder that holds the plugins of this installation, or where it should
+// be; empty where even that is not known.
 [[nodiscard]] std::string default_plugin_directory();
 
 }  // namespace nexus

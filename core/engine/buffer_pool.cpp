@@ -37,6 +37,10 @@ std::size_t page_rounded(std::size_t size) {
 
 }  // namespace
 
+std::size_t buffer::capacity() const noexcept {
+  return data_ == nullptr ? 0 : page_rounded(size_);
+}
+
 void buffer::reset() noexcept {
   if (data_ == nullptr) return;
   pool_->free_[page_rounded(size_)].push_back(data_);
@@ -68,6 +72,7 @@ buffer buffer_pool::take(std::size_t size) {
 void buffer_pool::trim() noexcept {
   for (auto& [size, list] : free_) {
     for (std::byte* data : list) {
+      if (on_unmap_) on_unmap_(data);
       ::munmap(data, size);
       bytes_ -= size;
     }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <utility>
 #include <vector>
@@ -27,6 +28,8 @@ class buffer {
   explicit operator bool() const noexcept { return data_ != nullptr; }
   [[nodiscard]] std::byte* data() const noexcept { return data_; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  // Of the memory that is really there: the same for every loan of it.
+  [[nodiscard]] std::size_t capacity() const noexcept;
   void reset() noexcept;
 
  private:
@@ -54,6 +57,10 @@ class buffer_pool {
   // Bytes to stay within: what is not on loan goes back to the system before
   // more is taken. 0: none.
   void set_limit(std::uint64_t limit) noexcept { limit_ = limit; }
+  // Called with memory that is about to be unmapped. Must not throw.
+  void on_unmap(std::function<void(std::byte*)> call) {
+    on_unmap_ = std::move(call);
+  }
   // Empty where the system has no memory.
   [[nodiscard]] buffer take(std::size_t size);
   // Gives what is not on loan back to the system.
@@ -65,6 +72,7 @@ class buffer_pool {
  private:
   friend class buffer;
   std::map<std::size_t, std::vector<std::byte*>> free_;
+  std::function<void(std::byte*)> on_unmap_;
   std::uint64_t bytes_ = 0;  // on loan or free
   std::uint64_t peak_ = 0;
   std::uint64_t limit_ = 0;

@@ -49,4 +49,10 @@ void device_health::end_probe(bool well) {
   if (well) *this = device_health{};
 }
 
+void device_health::stay_away(double now, bool last) {
+  if (!probing_) return;
+  probing_ = false;
+  fault(kind_, now, last, true);
+}
+
 }  // namespace nexus

@@ -5,8 +5,8 @@ namespace nexus {
 
 enum class fault_kind { none, no_memory, failed, lost };
 
-// Quarantine with exponential back-off; after it a single job probes the
-// device. Times in seconds on the scheduler's clock.
+// Quarantine with exponential back-off; after it the device is asked how it is,
+// and a single job probes it. Times in seconds on the scheduler's clock.
 class device_health {
  public:
   // last: no other device could take over, so that this one pauses briefly.
@@ -16,6 +16,8 @@ class device_health {
   void begin_probe() { probing_ = active(); }
   // Precedes fault(). Well: all is forgiven.
   void end_probe(bool well);
+  // Instead of a probe: it says itself that it is not well yet. last: as above.
+  void stay_away(double now, bool last);
 
   [[nodiscard]] bool active() const { return kind_ != fault_kind::none; }
   [[nodiscard]] bool probing() const { return probing_; }

@@ -121,6 +121,7 @@ result<std::unique_ptr<operation>> engine::make_operation(
     if (!candidate.plugin) continue;
     for (std::size_t i = 0; i < candidate.plugin->operations.size(); ++i) {
       const std::string has = candidate.plugin->operations[i].name;
+      if (!candidate.brings(has)) continue;
       if (has == name)
         return make_plugin_operation(candidate.plugin, i, options);
       known += (known.empty() ? "" : ", ") + has;
@@ -149,7 +150,7 @@ result<parallelism_profile> engine::profile(std::uint64_t segment_bytes) {
 }
 
 hardware engine::machine() const {
-  return impl_->core().machine();
+  return impl_->core().whole_machine();
 }
 
 }  // namespace nexus

@@ -6,6 +6,7 @@
 #include "async/exception.hpp"
 #include "async/thread_setup.hpp"
 #include "engine/run.hpp"
+#include "hwinfo/hardware.hpp"
 
 namespace nexus {
 namespace {
@@ -33,12 +34,15 @@ engine_core::engine_core(engine_options given)
              for (run* active : runs_) active->tick();
            }),
       keep_running_(loop.get_executor()),
-      lane_timer_(loop) {}
+      lane_timer_(loop) {
+  buffers.on_unmap([this](std::byte* memory) { imports.forget(memory); });
+}
 
 engine_core::~engine_core() {
   keep_running_.reset();
   loop.stop();
   if (thread_.joinable()) thread_.join();
+  buffers.trim();   // releases what the devices made of it
   devices.clear();  // joins the plugins' threads
 }
 
@@ -119,7 +123,7 @@ task<void> engine_core::open_devices(bool all) {
 // On a helper thread.
 engine_core::opening engine_core::load_and_open(bool all) {
   opening found;
-  plugin_loader::set_requested(options.backend);
+  loader.set_requested(options.backend);
   if (all)
     loader.load_all();
   else
@@ -149,7 +153,7 @@ task<std::vector<plugin_description>> engine_core::describe_plugins() {
   (void)profile_for(1);
   std::vector<plugin_description> all;
   auto look = [this, &all] {
-    plugin_loader::set_requested("*");
+    loader.set_requested("*");
     loader.load_all();
     for (const auto& candidate : loader.candidates())
       all.push_back(describe(candidate));
@@ -171,7 +175,12 @@ plugin_description engine_core::describe(
   text.abi_major = plugin.abi_major;
   text.abi_minor = plugin.abi_minor;
   for (const auto& operation : plugin.operations)
-    text.operations.emplace_back(operation.name);
+    if (candidate.brings(operation.name))
+      text.operations.emplace_back(operation.name);
+  for (const auto& [name, by] : candidate.hidden)
+    text.note +=
+        (text.note.empty() ? "" : "; ") +
+        ("its operation \"" + name + "\" is hidden by that of plugin " + by);
   for (const auto& probed : probe_devices(candidate.plugin, loader.host()))
     text.devices.push_back(describe(probed));
   return text;
@@ -189,9 +198,10 @@ device_description engine_core::describe(const probed_device& probed) const {
   text.numa_node = info.numa_node;
   text.pci_id = info.pci_id;
   text.driver = info.driver;
-  std::vector<std::string> jobs = {NEXUS_JOB_AGE_SEAL, NEXUS_JOB_AGE_OPEN,
-                                   NEXUS_JOB_ARMOR_ENCODE,
-                                   NEXUS_JOB_ARMOR_DECODE};
+  std::vector<std::string> jobs = {
+      NEXUS_JOB_AGE_SEAL,     NEXUS_JOB_AGE_OPEN, NEXUS_JOB_ARMOR_ENCODE,
+      NEXUS_JOB_ARMOR_DECODE, NEXUS_JOB_DIGEST,   NEXUS_JOB_PROVE,
+      NEXUS_JOB_VERIFY};
   for (const auto& operation : probed.plugin->operations)
     jobs.emplace_back(operation.name);
   for (const auto& job : jobs) {
@@ -220,13 +230,11 @@ std::string engine_core::reason_unused(const probed_device& probed) const {
   if ((info.flags & NEXUS_DEVICE_ON_REQUEST) != 0)
     return "used only with --backend " + probed.plugin->name;
   if (info.pci_id[0] == '\0') return "";
-  // One card that two plugins see is used through the one that scores higher.
+  // One card that two plugins see counts once.
   for (const auto& candidate : loader.candidates()) {
     if (!candidate.plugin || candidate.plugin == probed.plugin) continue;
     for (const auto& twin : probe_devices(candidate.plugin, loader.host()))
-      if (std::string_view(twin.info.pci_id) == info.pci_id &&
-          twin.info.score > info.score)
-        return "the same card as " + twin.id();
+      if (stands_before(twin, probed)) return "the same card as " + twin.id();
   }
   return "";
 }
@@ -256,6 +264,7 @@ void engine_core::add_device(std::unique_ptr<device> opened) {
   device_counts.push_back(std::move(counts));
   devices.push_back(std::move(opened));
   for (const auto& operation : operations_) learn(number, operation);
+  log_opened(number);
 }
 
 void engine_core::learn(std::uint32_t number, const std::string& operation) {
@@ -264,9 +273,78 @@ void engine_core::learn(std::uint32_t number, const std::string& operation) {
   const auto id = scheduler.operation_id(operation);
   scheduler.set_support(number, id,
                         scheduler_support{caps.min_bytes, caps.max_bytes});
-  // Where io_uring was asked for, it reads everything.
-  if ((caps.flags & NEXUS_CAPS_FILLS) != 0 && options.io != io_mode::uring)
+  // Where io_uring was asked for, it reads and writes everything.
+  const bool lanes_may = options.io != io_mode::uring;
+  if ((caps.flags & NEXUS_CAPS_FILLS) != 0 && lanes_may)
     fills_.emplace(number, id);
+  if ((caps.flags & NEXUS_CAPS_DRAINS) != 0 && lanes_may)
+    drains_.emplace(number, id);
+  if ((caps.flags & NEXUS_CAPS_WANTS_IMPORT) != 0 && devices[number]->imports())
+    wants_import_.emplace(number, id);
+  if (devices[number]->gpu()) preferred_[{number, id}] = caps.preferred_bytes;
+}
+
+std::uint64_t engine_core::preferred_bytes(
+    const std::vector<std::uint32_t>& operations) const {
+  std::uint64_t most = 0;
+  for (const auto& [who, wish] : preferred_) {
+    const bool asked = std::find(operations.begin(), operations.end(),
+                                 who.second) != operations.end();
+    if (asked &&
+        scheduler.state(who.first, now_seconds()) != device_state::dead)
+      most = std::max(most, wish);
+  }
+  return most;
+}
+
+std::uint32_t engine_core::workers_for(
+    const std::vector<std::uint32_t>& operations) const {
+  std::uint32_t lanes = 0;
+  for (std::uint32_t i = 0; i < devices.size(); ++i) {
+    const bool able =
+        std::any_of(operations.begin(), operations.end(),
+                    [&](std::uint32_t id) { return scheduler.able(i, id); });
+    if (!able) continue;
+    if (!devices[i]->gpu()) return cpu_workers();
+    lanes += devices[i]->lanes();
+  }
+  return lanes != 0 ? lanes : cpu_workers();
+}
+
+task<std::int32_t> engine_core::ask_health(std::uint32_t number,
+                                           std::string& words) {
+  const device& asked = *devices[number];
+  auto ask = [&asked, &words] { return asked.health(words); };
+  const std::int32_t code = co_await blocking.run(ask);
+  if (code == NEXUS_OK) co_return code;
+  const bool gone = code == NEXUS_E_LOST;
+  auto& counts = device_counts[number];
+  counts.last_error = words;
+  const std::string text =
+      counts.id + (gone ? " is gone: " : " is ill: ") + words;
+  if (gone) open_problem_ = text;
+  log(text);
+  co_return code;
+}
+
+// To make memory known to a device takes milliseconds: on a helper thread.
+task<nexus_buffer*> engine_core::import_of(std::uint32_t number,
+                                           std::uint32_t operation,
+                                           const buffer& memory) {
+  if (!memory || !wants_import_.contains({number, operation}))
+    co_return nullptr;
+  device& by = *devices[number];
+  bool fresh = false;
+  nexus_buffer*& place = imports.place(memory.data(), by, fresh);
+  if (!fresh) co_return place;
+  auto import = [&by, data = memory.data(), size = memory.capacity()] {
+    return by.import_buffer(data, size);
+  };
+  place = co_await blocking.run(import);
+  if (place == nullptr)
+    log("[" + by.id() + "] did not import a buffer of " +
+        std::to_string(memory.capacity()) + " bytes");
+  co_return place;
 }
 
 void engine_core::learn_support(const std::string& operation) {
@@ -279,13 +357,18 @@ void engine_core::learn_support(const std::string& operation) {
 
 const hardware& engine_core::machine() {
   const std::lock_guard lock(machine_mutex_);
-  if (!machine_) machine_ = read_hardware();
+  if (!machine_) machine_ = hwinfo::read_for_runs();
   return *machine_;
 }
 
-result<parallelism_profile> engine_core::profile_for(
-    std::uint64_t working_set) {
+hardware engine_core::whole_machine() {
+  return hwinfo::completed(machine());
+}
+
+result<parallelism_profile> engine_core::profile_for(std::uint64_t working_set,
+                                                     std::uint64_t worker) {
   profile_request request;
+  request.worker_working_set_bytes = worker;
   request.segment_working_set_bytes = working_set;
   request.memory_fraction = options.memory_fraction;
   request.max_inflight = options.max_inflight;
@@ -293,7 +376,7 @@ result<parallelism_profile> engine_core::profile_for(
   // machine() was read once: later the headroom would lack our own buffers.
   request.memory_bytes = options.memory_bytes;
   auto made = make_profile(machine(), request);
-  if (made.ok() && !profile_) {
+  if (made.ok() && !profile_ && worker == 0) {
     profile_ = *made;
     buffers.set_limit(made->budget_bytes);
   }
@@ -310,19 +393,28 @@ std::uint32_t engine_core::cpu_workers() const noexcept {
 
 std::uint32_t engine_core::window_for(std::uint64_t working_set) const {
   const std::uint64_t sharers = std::max<std::size_t>(runs_.size(), 1);
-  const std::uint64_t fits = budget_bytes() / sharers / working_set;
+  const std::uint64_t fits = window_bytes() / sharers / working_set;
   return static_cast<std::uint32_t>(
       std::clamp<std::uint64_t>(fits, 1, options.max_inflight));
 }
 
 bool engine_core::try_reserve(std::uint64_t size, bool first) noexcept {
-  if (reserved_ + size > budget_bytes() && !first) return false;
+  if (reserved_ + size > window_bytes() && !first) return false;
   reserved_ += size;
   return true;
 }
 
 void engine_core::release(std::uint64_t size) {
   reserved_ -= size;
+  budget_changed.notify_all();
+}
+
+std::uint64_t engine_core::window_bytes() const noexcept {
+  return budget_bytes() - std::min(budget_bytes(), set_aside_);
+}
+
+void engine_core::give_back(std::uint64_t size) {
+  set_aside_ -= size;
   budget_changed.notify_all();
 }
 
@@ -350,14 +442,6 @@ void engine_core::arm_lane_timer() {
   lane_timer_.async_wait([this](const boost::system::error_code& stopped) {
     if (!stopped) lanes_changed.notify_all();
   });
-}
-
-std::vector<device_telemetry> engine_core::device_report() const {
-  auto report = device_counts;
-  const double now = now_seconds();
-  for (std::uint32_t i = 0; i < report.size(); ++i)
-    report[i].state = scheduler.state(i, now);
-  return report;
 }
 
 }  // namespace nexus

@@ -5,6 +5,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <nexus/engine.hpp>
@@ -19,6 +20,7 @@
 #include "backend/plugin_loader.hpp"
 #include "engine/buffer_pool.hpp"
 #include "engine/heartbeat.hpp"
+#include "engine/import_cache.hpp"
 #include "engine/scheduler.hpp"
 #include "io/io_service.hpp"
 
@@ -64,24 +66,48 @@ class engine_core {
                            std::uint32_t operation) const {
     return fills_.contains({device, operation});
   }
+  // Whether they write the output of such jobs themselves.
+  [[nodiscard]] bool drains(std::uint32_t device,
+                            std::uint32_t operation) const {
+    return drains_.contains({device, operation});
+  }
+  // The largest segment that an open GPU prefers for one of these operations;
+  // 0: no wish.
+  [[nodiscard]] std::uint64_t preferred_bytes(
+      const std::vector<std::uint32_t>& operations) const;
+  // Lanes that work on them: the CPU's if there is one that can, else all.
+  [[nodiscard]] std::uint32_t workers_for(
+      const std::vector<std::uint32_t>& operations) const;
+  // Asks a device that has been away: see nexus/plugin.h.
+  task<std::int32_t> ask_health(std::uint32_t device, std::string& words);
+  // What the device made of the buffer, or NULL. The buffer stays on loan.
+  task<nexus_buffer*> import_of(std::uint32_t device, std::uint32_t operation,
+                                const buffer& memory);
   [[nodiscard]] bool wants_all_devices(
       std::optional<std::uint64_t> input_bytes) const noexcept;
 
   // The budget in bytes and the worker count; read once. Fails where one
   // segment of this working set does not fit.
-  result<parallelism_profile> profile_for(std::uint64_t working_set);
+  // worker: bytes that each worker takes besides.
+  result<parallelism_profile> profile_for(std::uint64_t working_set,
+                                          std::uint64_t worker = 0);
 
   // A run's part of the window, in segments of its working set; at least one.
   [[nodiscard]] std::uint32_t window_for(std::uint64_t working_set) const;
   [[nodiscard]] std::uint64_t budget_bytes() const noexcept;
   [[nodiscard]] std::uint32_t cpu_workers() const noexcept;
-  // (any thread) Read on the first call.
+  // (any thread) As far as runs need it; read on the first call.
   [[nodiscard]] const hardware& machine();
+  // (any thread) All of it. Takes milliseconds where there are many processors.
+  [[nodiscard]] hardware whole_machine();
   // Takes bytes of the budget, or says that there are not enough now. A run's
   // first segment is always let in: runs may feed each other, and one that
   // waits for its input would else hold up the one that makes it.
   bool try_reserve(std::uint64_t size, bool first) noexcept;
   void release(std::uint64_t size);
+  // Takes bytes of the budget from all runs' windows, and gives them back.
+  void set_aside(std::uint64_t size) noexcept { set_aside_ += size; }
+  void give_back(std::uint64_t size);
 
   void add_run(run* added);
   void remove_run(run* removed);
@@ -93,6 +119,12 @@ class engine_core {
   [[nodiscard]] std::string reason_unused(const probed_device& probed) const;
 
   [[nodiscard]] std::vector<device_telemetry> device_report() const;
+  // What logs call a lane: "W3", the lanes of all CPUs in a row, or "GPU0".
+  [[nodiscard]] std::string worker_name(std::uint32_t device,
+                                        std::uint32_t lane) const;
+  // After what may have changed it: logs a device's state, and counts
+  // quarantines.
+  void note_state(std::uint32_t device);
   void log(const std::string& line) const;
 
   engine_options options;
@@ -106,6 +138,7 @@ class engine_core {
   nexus::scheduler scheduler;
   wait_list lanes_changed;
   wait_list budget_changed;
+  import_cache imports;
   buffer_pool buffers;
   heartbeat beat;
 
@@ -120,6 +153,7 @@ class engine_core {
   plugin_description describe(const plugin_candidate& candidate) const;
   device_description describe(const probed_device& probed) const;
   void add_device(std::unique_ptr<device> opened);
+  void log_opened(std::uint32_t number) const;
   void learn(std::uint32_t number, const std::string& operation);
   std::vector<worker_binding> lanes_of(const probed_device& probed) const;
 
@@ -130,16 +164,22 @@ class engine_core {
   std::mutex machine_mutex_;
   std::optional<hardware> machine_;
   std::optional<parallelism_profile> profile_;
+  [[nodiscard]] std::uint64_t window_bytes() const noexcept;
   std::uint64_t reserved_ = 0;
+  std::uint64_t set_aside_ = 0;
   std::vector<run*> runs_;
   bool opening_ = false;
   bool base_opened_ = false;
   bool all_opened_ = false;
   std::string open_problem_;
   wait_list opened_;
-  std::vector<std::string> open_ids_;  // of devices
-  std::set<std::pair<std::uint32_t, std::uint32_t>> fills_;
-  std::vector<std::string> operations_;  // that support is known of
+  std::vector<std::string> open_ids_;                       // of devices
+  using ability = std::pair<std::uint32_t, std::uint32_t>;  // device, operation
+  std::set<ability> fills_;
+  std::set<ability> drains_;
+  std::set<ability> wants_import_;
+  std::map<ability, std::uint64_t> preferred_;  // bytes; of GPUs alone
+  std::vector<std::string> operations_;         // that support is known of
   asio::steady_timer lane_timer_;
 };
 

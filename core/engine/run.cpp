@@ -35,34 +35,42 @@ run::run(engine_core& core, operation& work, source from, sink to,
 
 task<void> run::main() {
   const auto self = shared_from_this();
-  core_.add_run(this);
-  status outcome;
-  {
-    // A stop that was requested before is seen at once, on this thread.
-    auto forward = [weak = weak_from_this(), executor = core_.executor()] {
-      asio::post(executor, [weak] {
-        if (const auto alive = weak.lock()) alive->request_stop();
-      });
-    };
-    const std::stop_callback on_stop(options_.stop, std::move(forward));
-    try {
-      outcome = co_await execute();
-    } catch (...) {
-      outcome = status_of_current_exception();
-    }
-  }
-  core_.remove_run(this);
-  co_await children_.join();
   auto report = std::make_shared<run_report>();
-  report->outcome = std::move(outcome);
+  spawn(drive());
+  // Waited for from the start: later there might be no memory to wait with.
+  co_await children_.join();
+  report->outcome = std::move(outcome_);
   report->statistics = snapshot();
+  core_.give_back(held_bytes_);
   reader_.reset();
   writer_.reset();
   from_.reset();
   to_.reset();
   options_ = {};  // what the host's callbacks hold goes before the run is over
-  core_.blocking.post(
-      [done = std::move(done_), report] { done(std::move(*report)); });
+  try {
+    core_.blocking.post([done = done_, report] { done(std::move(*report)); });
+  } catch (...) {
+    done_(std::move(*report));  // no thread for it
+  }
+}
+
+// The first child.
+task<void> run::drive() {
+  // A stop that was requested before is seen at once, on this thread.
+  auto forward = [weak = weak_from_this(), executor = core_.executor()] {
+    asio::post(executor, [weak] {
+      if (const auto alive = weak.lock()) alive->request_stop();
+    });
+  };
+  const std::stop_callback on_stop(options_.stop, std::move(forward));
+  try {
+    core_.add_run(this);
+    outcome_ = co_await execute();
+  } catch (...) {
+    outcome_ = status_of_current_exception();
+    fail(outcome_);
+  }
+  core_.remove_run(this);
 }
 
 void run::request_stop() {
@@ -75,12 +83,14 @@ void run::request_stop() {
 task<status> run::execute() {
   status outcome = co_await begin();
   if (outcome.ok()) {
-    if (reader_->positional())
+    if (plan_.record_head != 0)
+      spawn(read_records());
+    else if (reader_->positional())
       spawn(read_positional());
     else
       spawn(read_sequential());
     spawn(write_in_order());
-    co_await children_.join();
+    co_await children_.join_others();
     finished_.clear();
     outcome = failure_ ? *failure_ : stream_end_;
   }
@@ -149,9 +159,13 @@ task<status> run::prepare() {
     co_return status(status_code::invalid_argument,
                      "segments of " + std::to_string(plan_.segment_bytes) +
                          " bytes are too large");
-  const auto smallest = make_layout(plan_, plan_.stages.front().granule,
-                                    reader_->memory().has_value());
-  auto profile = core_.profile_for(smallest.working_set);
+  const auto smallest =
+      make_layout(plan_, plan_.stages.front().granule, reads_in_place());
+  std::uint64_t worker = 0;
+  for (const auto& stage : plan_.stages)
+    worker = std::max(worker, stage.worker_bytes);
+  auto profile = core_.profile_for(smallest.working_set, worker);
+  if (profile.ok()) profile = core_.profile_for(smallest.working_set);
   if (!profile.ok()) co_return profile.error();
   for (const auto& stage : plan_.stages) {
     turns_.push_back(std::make_unique<turnstile>());
@@ -163,6 +177,8 @@ task<status> run::prepare() {
   auto layout = choose_layout();
   if (!layout.ok()) co_return layout.error();
   layout_ = std::move(*layout);
+  status shared = share_memory();
+  if (!shared.ok()) co_return shared;
   for (const auto id : operation_ids_)
     core_.scheduler.set_window(id, core_.window_for(layout_.working_set));
   co_return status{};
@@ -194,12 +210,15 @@ task<status> run::find_devices() {
 // would leave the workers idle; then smaller ones, down to one granule.
 result<segment_layout> run::choose_layout() {
   const std::uint64_t granule = plan_.stages.front().granule;
-  const bool memory = reader_->memory().has_value();
+  const bool memory = reads_in_place();
   std::uint64_t size =
       std::max(plan_.segment_bytes / granule, std::uint64_t{1});
-  const std::uint64_t workers = core_.cpu_workers();
+  const std::uint64_t workers = core_.workers_for(operation_ids_);
   auto layout = make_layout(plan_, size * granule, memory);
   if (!plan_.segment_bytes_fixed && !core_.options.segment_bytes) {
+    // Large enough for the GPUs that are there already; those that come later
+    // have to take what there is.
+    size = std::max(size, core_.preferred_bytes(operation_ids_) / granule);
     const std::uint64_t least = ceil_div(least_segment, granule);
     if (reader_->size()) {
       const auto share = ceil_div(*reader_->size(), 4 * workers * granule);
@@ -224,6 +243,27 @@ result<segment_layout> run::choose_layout() {
   auto profile = core_.profile_for(layout.working_set);
   if (!profile.ok()) return profile.error();
   return layout;
+}
+
+// Records are put together in a buffer.
+bool run::reads_in_place() const {
+  return reader_->memory().has_value() && plan_.record_head == 0;
+}
+
+// What running jobs take beside their buffers is set aside from the budget for
+// as long as the run lasts; the window shares the rest.
+status run::share_memory() {
+  limits_.resize(plan_.stages.size());
+  for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
+    const std::uint64_t each = plan_.stages[i].worker_bytes;
+    if (each == 0) continue;
+    auto profile = core_.profile_for(layout_.working_set, each);
+    if (!profile.ok()) return profile.error();
+    limits_[i].most = profile->cpu_workers;
+    held_bytes_ += each * profile->cpu_workers;
+  }
+  core_.set_aside(held_bytes_);
+  return {};
 }
 
 bool run::devices_take(const segment_layout& layout) const {
@@ -285,6 +325,39 @@ task<void> run::report_progress() {
   if (!outcome.ok()) fail(outcome);
 }
 
+// begin_seconds is on the steady clock still.
+void run::tell(segment_event event) const {
+  event.end_seconds = now_seconds() - started_;
+  event.begin_seconds -= started_;
+  event.window_used = slots_;
+  event.buffer_bytes = core_.buffers.bytes();
+  options_.trace(event);
+}
+
+void run::tell_read(const segment& mine, double begin) const {
+  if (!options_.trace) return;
+  segment_event event;
+  event.segment = mine.index;
+  event.begin_seconds = begin;
+  event.bytes = mine.data.size();
+  tell(std::move(event));
+}
+
+void run::tell_job(segment_step step, const segment& mine, std::uint32_t stage,
+                   const placement& where, double begin) const {
+  if (!options_.trace) return;
+  segment_event event;
+  event.step = step;
+  event.segment = mine.index;
+  event.begin_seconds = begin;
+  event.bytes = mine.data.size();
+  event.job = plan_.stages[stage].job;
+  event.worker = core_.worker_name(where.device, where.lane);
+  event.lane = where.lane;
+  event.ok = step == segment_step::submitted || mine.result.status == NEXUS_OK;
+  tell(std::move(event));
+}
+
 telemetry run::snapshot() const {
   telemetry t;
   t.operation = work_.name();
@@ -297,14 +370,17 @@ telemetry run::snapshot() const {
   if (writer_) {
     t.output_bytes = writer_->bytes_written();
     t.io.callback_writes = writer_->callback_writes();
+    t.io.lane_writes = writer_->lane_writes();
   }
   t.segments = segments_;
   t.retries = retries_;
+  t.queued_jobs = lane_queue_.size();
   t.segment_bytes = layout_.segment_bytes;
   t.window = layout_.working_set ? core_.window_for(layout_.working_set) : 0;
   t.window_used = slots_;
   t.window_peak = peak_slots_;
   t.budget_bytes = core_.budget_bytes();
+  t.buffer_bytes = core_.buffers.bytes();
   t.buffer_peak_bytes = core_.buffers.peak_bytes();
   if (io_ != nullptr) io_->report(t.io);
   t.io.uring_reads -= before_.io.uring_reads;
@@ -315,11 +391,14 @@ telemetry run::snapshot() const {
   t.stalls = stalls_;
   core_.beat.report(t);
   t.devices = core_.device_report();
+  for (const auto& each : t.devices) t.queued_jobs += each.queued_jobs;
   for (std::size_t i = 0; i < before_.devices.size(); ++i) {
     t.devices[i].jobs -= before_.devices[i].jobs;
     t.devices[i].failed_jobs -= before_.devices[i].failed_jobs;
     t.devices[i].input_bytes -= before_.devices[i].input_bytes;
     t.devices[i].busy_seconds -= before_.devices[i].busy_seconds;
+    t.devices[i].quarantines -= before_.devices[i].quarantines;
+    t.devices[i].restarts -= before_.devices[i].restarts;
   }
   return t;
 }

@@ -41,18 +41,23 @@ class run : public std::enable_shared_from_this<run> {
   struct segment;
   using segment_ptr = std::shared_ptr<segment>;
 
+  task<void> drive();
   task<status> execute();
   task<status> begin();
   task<status> run_prologue();
   task<status> prepare();
   task<status> find_devices();
+  status share_memory();
   result<segment_layout> choose_layout();
+  [[nodiscard]] bool reads_in_place() const;
   [[nodiscard]] bool devices_take(const segment_layout& layout) const;
   task<status> finish();
 
   // Reading.
   task<void> read_positional();
   task<void> read_sequential();
+  task<void> read_records();
+  task<source_reader::outcome> read_on(std::uint64_t position, byte_span room);
   task<segment_ptr> next_slot();
   struct filling {
     std::size_t filled = 0;
@@ -64,15 +69,26 @@ class run : public std::enable_shared_from_this<run> {
   void dispatch(segment_ptr ready);
   [[nodiscard]] bool reading() const noexcept;
   [[nodiscard]] bool far_ahead() const;
+  [[nodiscard]] std::uint32_t most_slots() const;
 
   // Computing.
   task<void> process(segment_ptr mine);
   task<void> read_own_bytes(segment& mine);
   void take_input(segment& mine, source_reader::outcome got);
   static std::int32_t read_on_lane(void* context);
+  [[nodiscard]] bool drains(const segment& mine, std::uint32_t stage) const;
+  static void write_on_lane(void* context, std::uint64_t output_bytes,
+                            std::uint32_t flags);
   nexus_job job_of(segment& mine, std::uint32_t stage);
   task<bool> run_stage(segment& mine, std::uint32_t stage);
   task<bool> run_job(segment& mine, std::uint32_t stage);
+  task<bool> audit(segment& mine, std::uint32_t stage);
+  [[nodiscard]] job_outcome outcome_of(const segment& mine) const;
+  task<bool> well(segment& mine, const placement& where, std::uint32_t stage,
+                  double placed);
+  task<void> import_buffers(const segment& mine, std::uint32_t operation,
+                            nexus_job& job);
+  status no_device_for(std::uint64_t size) const;
   task<std::optional<placement>> next_lane(const segment& mine,
                                            std::uint32_t stage);
   void account(const placement& where, std::uint32_t stage, std::uint64_t size,
@@ -83,6 +99,7 @@ class run : public std::enable_shared_from_this<run> {
   void blame(std::uint32_t device, std::uint32_t stage);
   [[nodiscard]] bool convicted(segment& mine);
   bool make_job(segment& mine, std::uint32_t stage);
+  task<verdict> judge(const segment& mine, std::uint32_t stage);
   task<bool> check(segment& mine, std::uint32_t stage);
   static void accept(segment& mine, std::uint64_t output_bytes);
   bool connect(segment& mine, std::uint32_t stage);
@@ -92,10 +109,16 @@ class run : public std::enable_shared_from_this<run> {
   // Writing.
   task<void> write_in_order();
   void deliver(segment_ptr mine);
+  [[nodiscard]] bool is_written(const segment& mine) const;
   std::vector<segment_ptr> take_finished();
 
   void fail(status why);
   void stop_reading();
+  // Fills in the rest and hands it on. Only where options_.trace is set.
+  void tell(segment_event event) const;
+  void tell_read(const segment& mine, double begin) const;
+  void tell_job(segment_step step, const segment& mine, std::uint32_t stage,
+                const placement& where, double begin) const;
   [[nodiscard]] telemetry snapshot() const;
   task<void> report_progress();
   template <class Child>
@@ -129,6 +152,14 @@ class run : public std::enable_shared_from_this<run> {
   std::set<std::pair<std::uint64_t, std::uint32_t>>
       lane_queue_;  // index, stage
 
+  class job_slot;
+  struct job_limit {
+    std::uint32_t most = UINT32_MAX;  // that may run at once, for their memory
+    std::uint32_t running = 0;
+  };
+  std::vector<job_limit> limits_;  // by stage
+  std::uint64_t held_bytes_ = 0;   // of the budget, for what jobs take
+
   std::vector<std::uint32_t> operation_ids_;       // by stage
   std::vector<std::unique_ptr<turnstile>> turns_;  // by stage
   std::vector<bytes> carry_;                       // by stage
@@ -136,10 +167,13 @@ class run : public std::enable_shared_from_this<run> {
   std::map<std::uint64_t, segment_ptr> finished_;
   std::uint64_t next_write_ = 0;
   wait_list delivered_;
+  // Where in the file the last stage's output begins, once lanes may write.
+  std::optional<std::uint64_t> output_begin_;
 
   bool reading_stopped_ = false;
   bool stop_requested_ = false;
   bool progress_busy_ = false;
+  status outcome_;                 // what will be reported
   std::optional<status> failure_;  // of the run as a whole
   status stream_end_;              // what the last segment ended with
 

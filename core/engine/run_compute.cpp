@@ -54,9 +54,11 @@ void run::take_input(segment& mine, source_reader::outcome got) {
 
 task<void> run::read_own_bytes(segment& mine) {
   const stall_timer timer(stalls_.read);
+  const double begin = now_seconds();
   auto got =
       co_await reader_->read_at(prologue_bytes_ + mine.offset, mine.data);
   take_input(mine, std::move(got));
+  tell_read(mine, begin);
 }
 
 // On a thread of the device's, which is about to use the bytes.
@@ -137,6 +139,8 @@ bool run::make_job(segment& mine, std::uint32_t stage) {
   if (empty) mine.todo = segment::step::skip;
   if (!empty && !mine.job.needed) mine.todo = segment::step::check;
   mine.result = {};
+  mine.tags.resize(mine.job.tags_bytes);
+  mine.audit = {};
   mine.tried.clear();
   mine.failures = 0;
   mine.accusers.clear();
@@ -144,7 +148,7 @@ bool run::make_job(segment& mine, std::uint32_t stage) {
   mine.output = core_.buffers.take(layout.output_buffer());
   if (!mine.output) {
     fail({status_code::out_of_memory, "out of memory for a segment's output",
-          "--memory or --segment-size with a smaller value may help"});
+          "a smaller memory budget or smaller segments may help"});
     return false;
   }
   mine.room = {mine.output.data() + layout.headroom,
@@ -153,11 +157,34 @@ bool run::make_job(segment& mine, std::uint32_t stage) {
   return true;
 }
 
+// One of the jobs that may run at once, for their memory: until it was audited.
+class run::job_slot {
+ public:
+  job_slot(run& owner, std::uint32_t stage) noexcept
+      : owner_(owner), stage_(stage) {}
+  ~job_slot() {
+    --owner_.limits_[stage_].running;
+    owner_.core_.lanes_changed.notify_all();
+  }
+  job_slot(const job_slot&) = delete;
+  job_slot& operator=(const job_slot&) = delete;
+
+ private:
+  run& owner_;
+  const std::uint32_t stage_;
+};
+
 // Runs the job on one device after the other until one is through with it.
 task<bool> run::run_job(segment& mine, std::uint32_t stage) {
   for (;;) {
     const auto where = co_await next_lane(mine, stage);
     if (!where) co_return false;
+    const job_slot slot(*this, stage);
+    if (where->probe) {
+      const bool fit = co_await well(mine, *where, stage, now_seconds());
+      if (!fit && failure_) co_return false;
+      if (!fit) continue;
+    }
     const bool fills = core_.fills(where->device, operation_ids_[stage]);
     if (mine.unread && !fills) {
       co_await read_own_bytes(mine);
@@ -166,8 +193,15 @@ task<bool> run::run_job(segment& mine, std::uint32_t stage) {
     mine.submitted();
     mine.device = where->device;
     nexus_job job = job_of(mine, stage);
+    co_await import_buffers(mine, operation_ids_[stage], job);
     const double started = now_seconds();
+    tell_job(segment_step::submitted, mine, stage, *where, started);
     mine.filled = false;
+    mine.written = 0;
+    if (drains(mine, stage)) {
+      job.drain = &run::write_on_lane;
+      job.drain_context = &mine;
+    }
     if (!mine.shortened && !failure_) {
       device& chosen = *core_.devices[where->device];
       mine.result = co_await chosen.submit(where->lane, job, owner_);
@@ -182,9 +216,19 @@ task<bool> run::run_job(segment& mine, std::uint32_t stage) {
       mine.shortened = mine.broken;
     }
     distrust(mine, job);
+    if (mine.result.status != NEXUS_OK) mine.written = 0;
     account(*where, stage, job.input_bytes, started, mine);
+    tell_job(segment_step::computed, mine, stage, *where, started);
     if (failure_) co_return false;
     if (mine.shortened) co_return true;
+    if (mine.result.status == NEXUS_OK && plan_.stages[stage].audited) {
+      const bool sound = co_await audit(mine, stage);
+      if (failure_) co_return false;
+      if (!sound) {
+        if (!note_failure(mine, *where, mine.result)) co_return false;
+        continue;
+      }
+    }
     if (mine.result.status == NEXUS_OK) {
       // Whoever said that this cannot be opened was wrong.
       for (const auto accuser : mine.accusers) blame(accuser, stage);
@@ -195,12 +239,78 @@ task<bool> run::run_job(segment& mine, std::uint32_t stage) {
   }
 }
 
+job_outcome run::outcome_of(const segment& mine) const {
+  job_outcome outcome;
+  outcome.output_bytes = mine.result.output_bytes;
+  outcome.data_error = mine.result.status == NEXUS_E_DATA;
+  outcome.error_offset = mine.result.error_offset;
+  outcome.flags = mine.result.flags;
+  outcome.message = mine.result.message;
+  outcome.output = mine.room;
+  if ((outcome.flags & NEXUS_RESULT_TAGS) != 0)
+    outcome.tags = byte_view(mine.tags).first(mine.result.tags_bytes);
+  return outcome;
+}
+
+// False: the result is wrong, and another device is to try.
+task<bool> run::audit(segment& mine, std::uint32_t stage) {
+  auto look = [this, view = view_of(mine, stage), outcome = outcome_of(mine)] {
+    return guarded([&] { return work_.audit(view, outcome); });
+  };
+  mine.audit = co_await core_.blocking.run(look);
+  if (mine.audit.code() != status_code::device_failed) co_return true;
+  mine.result.status = NEXUS_E_DEVICE;
+  mine.result.message = mine.audit.message();
+  mine.audit = {};
+  blame(mine.device, stage);
+  co_return false;
+}
+
+// Whether the device is fit for a probe. If not, the job is taken back; where
+// none but this device is left, that counts as a failure of the job.
+task<bool> run::well(segment& mine, const placement& where, std::uint32_t stage,
+                     double placed) {
+  std::string words;
+  const std::int32_t code = co_await core_.ask_health(where.device, words);
+  if (code == NEXUS_OK) co_return true;
+  const bool last = core_.scheduler.withdraw(
+      where, operation_ids_[stage], mine.data.size(), placed, now_seconds(),
+      code == NEXUS_E_LOST ? ailment::lost : ailment::passing);
+  core_.lanes_changed.notify_all();
+  if (last && ++mine.failures >= max_failures)
+    fail({status_code::device_failed,
+          "segment " + std::to_string(mine.index) + " waited for " +
+              core_.devices[where.device]->id() + " in vain: " + words,
+          "`nexus-pipe devices` shows them; --backend picks one"});
+  co_return false;
+}
+
+task<void> run::import_buffers(const segment& mine, std::uint32_t operation,
+                               nexus_job& job) {
+  job.output_import =
+      co_await core_.import_of(mine.device, operation, mine.output);
+  // The input is a buffer of ours unless the source is memory.
+  job.input_import =
+      co_await core_.import_of(mine.device, operation, mine.input);
+}
+
+status run::no_device_for(std::uint64_t size) const {
+  std::string text =
+      "no device takes a segment of " + std::to_string(size) + " bytes";
+  for (const auto& each : core_.device_report())
+    if (each.state == device_state::dead)
+      text += "; " + each.id + " is gone: " + each.last_error;
+  return {status_code::no_device, std::move(text)};
+}
+
 // A device that says it is done, but cannot be.
 void run::distrust(segment& mine, const nexus_job& job) {
   auto& result = mine.result;
   if (result.status != NEXUS_OK && result.status != NEXUS_E_DATA) return;
   if (result.output_bytes > job.output_capacity)
     result.message = "it claims more output than there is room for";
+  else if (result.tags_bytes > job.tags_capacity)
+    result.message = "it claims more tags than there is room for";
   else if (mine.unread)
     result.message = "it did not take the input that it was to read";
   else
@@ -213,7 +323,9 @@ void run::blame(std::uint32_t device, std::uint32_t stage) {
   auto& counts = core_.device_counts[device];
   ++counts.failed_jobs;
   counts.last_error = "its result proved to be wrong";
-  core_.log("[" + counts.id + "] " + counts.last_error);
+  core_.log("[" + core_.worker_name(device, 0) + "] " + counts.id + ": " +
+            counts.last_error);
+  core_.note_state(device);
 }
 
 nexus_job run::job_of(segment& mine, std::uint32_t stage) {
@@ -226,6 +338,10 @@ nexus_job run::job_of(segment& mine, std::uint32_t stage) {
   job.output_capacity = mine.room.size();
   job.params = mine.job.params.data();
   job.params_bytes = static_cast<std::uint32_t>(mine.job.params.size());
+  if (!mine.tags.empty()) {
+    job.tags = u8(mine.tags.data());
+    job.tags_capacity = mine.tags.size();
+  }
   if (mine.unread) {
     job.fill = &run::read_on_lane;
     job.fill_context = &mine;
@@ -258,18 +374,20 @@ task<std::optional<placement>> run::next_lane(const segment& mine,
   // up the output while the window fills behind it.
   const auto ticket = lane_queue_.emplace(mine.index, stage).first;
   std::optional<placement> where;
-  if (!core_.scheduler.supported(request.operation, request.bytes))
-    fail({status_code::no_device, "no device takes a segment of " +
-                                      std::to_string(request.bytes) +
-                                      " bytes"});
   while (!failure_) {
-    if (ticket == lane_queue_.begin())
+    if (!core_.scheduler.supported(request.operation, request.bytes)) {
+      fail(no_device_for(request.bytes));
+      break;
+    }
+    if (ticket == lane_queue_.begin() &&
+        limits_[stage].running < limits_[stage].most)
       where = core_.scheduler.place(request, now_seconds());
     if (where) break;
     core_.arm_lane_timer();
     co_await core_.lanes_changed.wait();
   }
   lane_queue_.erase(ticket);
+  if (where) ++limits_[stage].running;
   if (!lane_queue_.empty()) core_.lanes_changed.notify_all();
   co_return where;
 }
@@ -286,10 +404,14 @@ void run::account(const placement& where, std::uint32_t stage,
   ++counts.jobs;
   counts.busy_seconds += now - started;
   counts.input_bytes += size;
-  if (end == job_end::ok || end == job_end::cancelled) return;
+  if (end == job_end::ok || end == job_end::cancelled)
+    return core_.note_state(where.device);
   ++counts.failed_jobs;
   counts.last_error = result.message;
-  core_.log("[" + counts.id + "] job failed: " + result.message);
+  core_.log("[" + core_.worker_name(where.device, where.lane) + "] segment " +
+            std::to_string(mine.index) + " failed on " + counts.id + ": " +
+            result.message);
+  core_.note_state(where.device);
 }
 
 // False: enough is enough.
@@ -307,16 +429,27 @@ bool run::note_failure(segment& mine, const placement& where,
   return false;
 }
 
+task<verdict> run::judge(const segment& mine, std::uint32_t stage) {
+  const segment_view view = view_of(mine, stage);
+  const job_outcome outcome = outcome_of(mine);
+  if (!work_.check_takes_long(view, outcome))
+    co_return work_.check(view, outcome);
+  auto look = [this, &view, &outcome] {
+    return guarded(
+        [&]() -> result<verdict> { return work_.check(view, outcome); });
+  };
+  result<verdict> said = co_await core_.blocking.run(look);
+  if (said.ok()) co_return std::move(*said);
+  fail(said.error());
+  co_return verdict{};
+}
+
 // In the stage's turn. What the operation accepts becomes the data.
 task<bool> run::check(segment& mine, std::uint32_t stage) {
   for (;;) {
-    job_outcome outcome;
-    outcome.output_bytes = mine.result.output_bytes;
-    outcome.data_error = mine.result.status == NEXUS_E_DATA;
-    outcome.error_offset = mine.result.error_offset;
-    outcome.flags = mine.result.flags;
-    outcome.output = mine.room;
-    verdict said = work_.check(view_of(mine, stage), outcome);
+    verdict said{verdict_kind::finish, 0, mine.audit};
+    if (mine.audit.ok()) said = co_await judge(mine, stage);
+    if (failure_) co_return false;
     if (said.kind == verdict_kind::resubmit) {
       ++retries_;
       blame(mine.device, stage);

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::uint32_t least_ahead = 2;
 constexpr std::uint32_t most_ahead = 8;
+constexpr std::uint32_t least_slots = 8;
 // Results that may wait for the sink alone before reading pauses.
 constexpr std::size_t write_backlog = 4;
 
@@ -29,12 +30,23 @@ bool run::far_ahead() const {
   return ahead_ >= ahead || sink_is_slow;
 }
 
+// Segments in flight. One device's lanes are about as fast as each other, and
+// there every segment more than those it holds and as many that are read or
+// written only takes room in the caches. Devices of several kinds need all of
+// the window.
+std::uint32_t run::most_slots() const {
+  const std::uint32_t window = core_.window_for(layout_.working_set);
+  if (core_.devices.size() > 1) return window;
+  const std::uint32_t held = core_.scheduler.total_depth();
+  return std::min(window, std::max(least_slots, 2 * held));
+}
+
 // Waits for a slot of the window.
 task<run::segment_ptr> run::next_slot() {
   const stall_timer timer(stalls_.window);
   for (;;) {
     if (!reading()) co_return nullptr;
-    if (far_ahead() || slots_ >= core_.window_for(layout_.working_set)) {
+    if (far_ahead() || slots_ >= most_slots()) {
       co_await slot_freed_.wait();
     } else if (!core_.try_reserve(layout_.working_set, slots_ == 0)) {
       co_await core_.budget_changed.wait();
@@ -56,7 +68,7 @@ task<run::segment_ptr> run::next_slot() {
       fail({status_code::out_of_memory,
             "out of memory for a segment of " +
                 std::to_string(layout_.segment_bytes) + " bytes",
-            "--memory or --segment-size with a smaller value may help"});
+            "a smaller memory budget or smaller segments may help"});
       co_return nullptr;
     }
   }
@@ -108,6 +120,7 @@ task<void> run::read_sequential() {
     if (!mine) co_return;
     mine->index = index;
     mine->offset = position;
+    const double begin = now_seconds();
     // What the prologue left unread may be more than one segment.
     std::size_t filled =
         std::min<std::size_t>(surplus.size(), layout_.input_buffer);
@@ -136,11 +149,90 @@ task<void> run::read_sequential() {
       const std::size_t granule = plan_.stages.front().granule;
       mine->data = mine->data.first(length / granule * granule);
     }
+    tell_read(*mine, begin);
     dispatch(std::move(mine));
     if (!more) co_return;
     if (core_.wants_all_devices(prologue_bytes_ + input_bytes_) &&
         !std::exchange(grown_, true))
       spawn(core_.open_devices(true));
+  }
+}
+
+// The next bytes of the source, at least one unless it has ended.
+task<source_reader::outcome> run::read_on(std::uint64_t position,
+                                          byte_span room) {
+  const stall_timer timer(stalls_.read);
+  source_reader::outcome got;
+  if (reader_->positional()) {
+    const std::uint64_t from = prologue_bytes_ + position;
+    const std::uint64_t left =
+        *reader_->size() - std::min(*reader_->size(), from);
+    const auto part = room.first(std::min<std::uint64_t>(room.size(), left));
+    if (const auto memory = reader_->memory()) {
+      std::copy_n(memory->begin() + static_cast<std::ptrdiff_t>(from),
+                  part.size(), part.begin());
+      got.bytes = part.size();
+    } else if (!part.empty()) {
+      got = co_await reader_->read_at(from, part);
+    }
+  } else if (!unread_.empty()) {
+    // What the prologue read and did not take.
+    got.bytes = std::min(unread_.size(), room.size());
+    std::copy_n(unread_.begin(), got.bytes, room.begin());
+    unread_.erase(unread_.begin(),
+                  unread_.begin() + static_cast<std::ptrdiff_t>(got.bytes));
+    co_return got;  // counted already
+  } else if (!source_ended_) {
+    got = co_await reader_->read_some(room);
+    source_ended_ = got.failure.ok() && got.bytes == 0;
+  }
+  input_bytes_ += got.bytes;
+  co_return got;
+}
+
+// One record after the other, of the lengths that the operation reads off
+// their heads. A record that the source cuts short is handed on as it is: the
+// operation tells by its size.
+task<void> run::read_records() {
+  std::uint64_t position = 0;
+  for (std::uint64_t index = 0;; ++index) {
+    auto mine = co_await next_slot();
+    if (!mine) co_return;
+    mine->index = index;
+    mine->offset = position;
+    record_size record{plan_.record_head};
+    std::size_t filled = 0;
+    const double begin = now_seconds();
+    bool measured = false;
+    bool ended = false;
+    while (mine->failure.ok()) {
+      while (filled < record.bytes && !ended && mine->failure.ok()) {
+        const byte_span room(mine->input.data() + filled,
+                             record.bytes - filled);
+        const auto got = co_await read_on(position + filled, room);
+        mine->failure = got.failure;
+        ended = got.bytes == 0;
+        filled += got.bytes;
+      }
+      if (measured || !mine->failure.ok()) break;
+      auto size = work_.measure({mine->input.data(), filled});
+      measured = true;
+      if (!size.ok())
+        mine->failure = size.error();
+      else if (size->bytes < filled || size->bytes > layout_.segment_bytes)
+        mine->failure = {status_code::internal, "a record has no such size"};
+      else
+        record = *size;
+    }
+    mine->broken = !mine->failure.ok();
+    mine->last = !mine->broken && (record.last || filled < record.bytes);
+    if (!mine->broken) mine->data = {mine->input.data(), filled};
+    position += filled;
+    mine->source_end = prologue_bytes_ + position;
+    const bool more = !mine->ends();
+    tell_read(*mine, begin);
+    dispatch(std::move(mine));
+    if (!more) co_return;
   }
 }
 

@@ -18,6 +18,7 @@ struct run::segment {
   }
   ~segment() {
     wipe(job.params);
+    wipe(tags);
     input.reset();
     output.reset();
     if (waiting_for_device) --owner.ahead_;
@@ -58,10 +59,14 @@ struct run::segment {
   bool shortened = false;  // they came, but not all
   bool filled = false;     // by the device that has the job now: `got` tells
   source_reader::outcome got;
+  std::uint64_t written = 0;     // bytes of output, by the lane that made it,
+  std::uint64_t written_at = 0;  // at this offset of the file
 
   step todo = step::job;
   job_request job;
+  bytes tags;  // that the job's device computed
   device_result result;
+  status audit;                      // what it said, unless to try elsewhere
   std::uint32_t device = 0;          // that made the result
   std::vector<std::uint32_t> tried;  // devices that failed this stage's job
   std::uint32_t failures = 0;

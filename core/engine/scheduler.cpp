@@ -73,6 +73,11 @@ void scheduler::set_window(std::uint32_t operation, std::uint32_t segments) {
 
 // ---- asking -----------------------------------------------------------------
 
+bool scheduler::able(std::uint32_t device, std::uint32_t operation) const {
+  return device < devices_.size() && operation < operations_.size() &&
+         devices_[device].skills[operation].able;
+}
+
 bool scheduler::supported(std::uint32_t operation) const {
   return operation < operations_.size() &&
          std::any_of(
@@ -92,10 +97,18 @@ std::uint32_t scheduler::queued(std::uint32_t device) const {
   return device < devices_.size() ? devices_[device].queued : 0;
 }
 
+std::uint32_t scheduler::busy_lanes(std::uint32_t device) const {
+  if (device >= devices_.size()) return 0;
+  const auto& lanes = devices_[device].lanes;
+  return static_cast<std::uint32_t>(
+      std::count_if(lanes.begin(), lanes.end(),
+                    [](const lane_entry& lane) { return lane.queued > 0; }));
+}
+
 std::uint32_t scheduler::total_depth() const {
   std::uint32_t depth = 0;
   for (const device_entry& d : devices_)
-    depth += d.spec.lanes * d.spec.lane_depth;
+    if (d.usable()) depth += d.spec.lanes * d.spec.lane_depth;
   return depth;
 }
 
@@ -164,7 +177,7 @@ placement scheduler::enter(const placement& where,
       (bytes - op.mean_bytes) /
       static_cast<double>(std::min<std::uint64_t>(op.jobs + 1, 16));
   ++op.jobs;
-  return where;
+  return {where.device, where.lane, probe};
 }
 
 // ---- finishing --------------------------------------------------------------

@@ -35,6 +35,15 @@ struct scheduler_support {
 struct placement {
   std::uint32_t device = 0;
   std::uint32_t lane = 0;
+  // The device has been away: it is to be asked first how it is. withdraw()
+  // takes the job back.
+  bool probe = false;
+};
+
+// What a device says of itself, as far as it is not well.
+enum class ailment {
+  passing,  // it is to be asked again later
+  lost,     // it will never be used again
 };
 
 struct schedule_request {
@@ -81,9 +90,16 @@ class scheduler {
               std::uint64_t bytes, schedule_time started, schedule_time now,
               job_end end);
 
+  // Takes back a probe that was placed at `started`. True: the device is the
+  // last one that is left for this operation.
+  bool withdraw(const placement& where, std::uint32_t operation,
+                std::uint64_t bytes, schedule_time started, schedule_time now,
+                ailment what);
+
   // A job that ended well proved to be wrong afterwards.
   void blame(std::uint32_t device, std::uint32_t operation, schedule_time now);
 
+  [[nodiscard]] bool able(std::uint32_t device, std::uint32_t operation) const;
   // False: no device was ever able to run it.
   [[nodiscard]] bool supported(std::uint32_t operation) const;
   // A job of this size fits some device; false: it will never be placed.
@@ -96,6 +112,8 @@ class scheduler {
   [[nodiscard]] device_state state(std::uint32_t device,
                                    schedule_time now) const;
   [[nodiscard]] std::uint32_t queued(std::uint32_t device) const;
+  // Lanes that have a job.
+  [[nodiscard]] std::uint32_t busy_lanes(std::uint32_t device) const;
   // Jobs that all lanes hold when full.
   [[nodiscard]] std::uint32_t total_depth() const;
 
@@ -128,8 +146,9 @@ class scheduler {
     std::vector<queued_job> jobs;  // lane_depth places per lane, oldest first
     std::vector<skill> skills;
     device_health health;
+    bool dead = false;
 
-    [[nodiscard]] bool usable() const { return spec.lanes > 0; }
+    [[nodiscard]] bool usable() const { return spec.lanes > 0 && !dead; }
     [[nodiscard]] const queued_job* queue(std::uint32_t lane) const {
       return jobs.data() + std::size_t{lane} * spec.lane_depth;
     }

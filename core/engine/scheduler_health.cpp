@@ -32,6 +32,7 @@ std::optional<schedule_time> scheduler::next_change(schedule_time now) const {
 device_state scheduler::state(std::uint32_t device, schedule_time now) const {
   if (device >= devices_.size()) return device_state::ready;
   const auto& d = devices_[device];
+  if (d.dead) return device_state::dead;
   bool quarantined = d.health.quarantined();
   bool backing_off = d.health.active() && now < d.health.until();
   for (const skill& s : d.skills) {
@@ -152,6 +153,29 @@ bool scheduler::last_usable(std::uint32_t device,
     }
   }
   return true;
+}
+
+bool scheduler::withdraw(const placement& where, std::uint32_t operation,
+                         std::uint64_t bytes, schedule_time started,
+                         schedule_time now, ailment what) {
+  if (where.device >= devices_.size()) return false;
+  device_entry& d = devices_[where.device];
+  if (where.lane >= d.lanes.size() || d.lanes[where.lane].queued == 0)
+    return false;
+  const queued_job j = leave(where, operation, bytes, started, now);
+  const bool last = last_usable(where.device, j.operation);
+  if (what == ailment::passing) {
+    d.health.stay_away(now, last);
+    d.skills[j.operation].health.stay_away(now, last);
+    return last;
+  }
+  d.dead = true;
+  d.health = {};
+  for (skill& s : d.skills) {
+    s.able = false;
+    s.health = {};
+  }
+  return last;
 }
 
 void scheduler::wake_at(schedule_time at, schedule_time now) {

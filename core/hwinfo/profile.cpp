@@ -81,11 +81,15 @@ figure budget_of(const hardware& machine, const profile_request& request) {
           decimal(request.memory_fraction * 100) + "% of " + headroom.reason};
 }
 
-figure inflight_of(const figure& budget, const profile_request& request) {
+// Of what the workers leave of the budget.
+figure inflight_of(const figure& budget, std::uint64_t workers,
+                   const profile_request& request) {
   const std::uint64_t each = request.segment_working_set_bytes;
   if (each == 0) return {request.max_inflight, "the most allowed"};
-  const std::uint64_t fits = budget.value / each;
-  const std::string room = size_text(budget.value) + " hold " +
+  const std::uint64_t left =
+      budget.value - workers * request.worker_working_set_bytes;
+  const std::uint64_t fits = left / each;
+  const std::string room = size_text(left) + " hold " +
                            counted(fits, "segment") + " of " + size_text(each);
   if (fits <= request.max_inflight) return {fits, room};
   return {request.max_inflight, "the most allowed; " + room};
@@ -116,10 +120,12 @@ figure workers_of(const hardware& machine, const figure& budget,
     limit_to(workers, workers.value - 1, "one left free");
   }
   if (const std::uint64_t each = request.worker_working_set_bytes; each != 0) {
-    const std::uint64_t fits = budget.value / each;
-    limit_to(workers, std::max<std::uint64_t>(fits, 1),
+    // Each needs a segment to work on, too.
+    const std::uint64_t whole = each + request.segment_working_set_bytes;
+    const std::uint64_t fits = budget.value / whole;
+    limit_to(workers, fits,
              size_text(budget.value) + " hold " + std::to_string(fits) +
-                 " that take " + size_text(each) + " each");
+                 " that take " + size_text(whole) + " each");
   }
   return workers;
 }
@@ -160,11 +166,11 @@ result<parallelism_profile> make_profile(const hardware& machine,
                                          const profile_request& request) {
   if (status bad = check(request); !bad.ok()) return bad;
   const figure budget = budget_of(machine, request);
-  const figure inflight = inflight_of(budget, request);
-  if (inflight.value == 0) {
-    return too_small(budget, request.segment_working_set_bytes);
-  }
+  const std::uint64_t least =
+      request.segment_working_set_bytes + request.worker_working_set_bytes;
+  if (budget.value < least) return too_small(budget, least);
   const figure workers = workers_of(machine, budget, request);
+  const figure inflight = inflight_of(budget, workers.value, request);
 
   parallelism_profile profile;
   profile.cpu_workers = static_cast<std::uint32_t>(workers.value);

@@ -7,8 +7,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <cstdlib>
 #include <memory>
+#include <string>
 #include <utility>
+
+#include "hwinfo/text.hpp"
 
 namespace nexus::hwinfo {
 namespace {
@@ -97,7 +101,7 @@ void read_caches(hwloc_topology_t t, hardware& machine) {
 
 // Each processor goes to one node: memory without processors of its own (HBM,
 // CXL) shows those of its neighbour, and must not count them again.
-void read_nodes(hwloc_topology_t t, hwloc_const_bitmap_t allowed,
+void take_nodes(hwloc_topology_t t, hwloc_const_bitmap_t allowed,
                 hardware& machine) {
   bitmap left(hwloc_bitmap_dup(allowed));
   bitmap here(hwloc_bitmap_alloc());
@@ -151,7 +155,58 @@ void read_topology(hardware& machine) {
   machine.allowed_processors = static_cast<std::uint32_t>(
       std::max(0, hwloc_bitmap_weight(allowed.get())));
   read_caches(t, machine);
-  read_nodes(t, allowed.get(), machine);
+  take_nodes(t, allowed.get(), machine);
+}
+
+std::vector<std::uint32_t> parse_list(std::string_view text) {
+  constexpr std::uint64_t most = 1u << 20;
+  std::vector<std::uint32_t> numbers;
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' '))
+    text.remove_suffix(1);
+  while (!text.empty()) {
+    std::string_view part = take_until(text, ',');
+    const bool range = part.find('-') != std::string_view::npos;
+    const auto first = parse_u64(take_until(part, '-'));
+    const auto last = range ? parse_u64(part) : first;
+    if (!first || !last || *first > *last || *last >= most) return {};
+    for (std::uint64_t i = *first; i <= *last; ++i)
+      numbers.push_back(static_cast<std::uint32_t>(i));
+  }
+  return numbers.size() <= most ? numbers : std::vector<std::uint32_t>{};
+}
+
+std::vector<numa_node> read_nodes(const hardware_roots& roots,
+                                  const std::vector<std::uint32_t>& allowed) {
+  const std::string folder = roots.sys + "/devices/system/node/";
+  std::vector<std::uint32_t> left = allowed;
+  std::vector<numa_node> nodes;
+  for (const auto index :
+       parse_list(read_text(folder + "online").value_or(""))) {
+    numa_node node;
+    node.os_index = index;
+    const std::string file = "node" + std::to_string(index) + "/cpulist";
+    for (const auto i : parse_list(read_text(folder + file).value_or("")))
+      if (std::erase(left, i) != 0) node.processors.push_back(i);
+    nodes.push_back(std::move(node));
+  }
+  if (nodes.empty()) nodes.emplace_back();
+  auto& first = nodes.front().processors;
+  first.insert(first.end(), left.begin(), left.end());
+  return nodes;
+}
+
+void read_processors(hardware& machine, const hardware_roots& roots) {
+  for (const char* made_up :
+       {"HWLOC_SYNTHETIC", "HWLOC_XMLFILE", "HWLOC_FSROOT"})
+    if (std::getenv(made_up) != nullptr) return read_topology(machine);
+  auto online = parse_list(
+      read_text(roots.sys + "/devices/system/cpu/online").value_or(""));
+  const bitmap mask = read_affinity();
+  auto allowed = mask ? indices(mask.get()) : std::vector<std::uint32_t>{};
+  if (online.empty() || allowed.empty()) return read_plainly(machine);
+  machine.logical_processors = static_cast<std::uint32_t>(online.size());
+  machine.allowed_processors = static_cast<std::uint32_t>(allowed.size());
+  machine.nodes = read_nodes(roots, allowed);
 }
 
 }  // namespace nexus::hwinfo

@@ -21,6 +21,8 @@ namespace nexus {
 namespace {
 
 constexpr int pipe_bytes = 1 << 20;
+// Of one call on another's thread: between two it looks whether to stop.
+constexpr std::size_t most_here = 4u << 20;
 
 std::string directory_of(const std::string& path) {
   const auto slash = path.rfind('/');
@@ -128,6 +130,27 @@ void sink_writer::look_at(int fd) {
   const off_t offset = ::lseek(fd, 0, SEEK_CUR);
   regular_ = offset >= 0;
   position_ = regular_ ? static_cast<std::uint64_t>(offset) : 0;
+}
+
+int sink_writer::write_here(std::uint64_t offset, byte_view data) noexcept {
+  while (!data.empty()) {
+    if (cancelled_) return ECANCELED;
+    const ssize_t put =
+        ::pwrite(fd_, data.data(), std::min(data.size(), most_here),
+                 static_cast<off_t>(offset));
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return errno;
+    if (put == 0) return EIO;
+    ++lane_writes_;
+    data = data.subspan(static_cast<std::size_t>(put));
+    offset += static_cast<std::uint64_t>(put);
+  }
+  return 0;
+}
+
+void sink_writer::took(std::size_t size) noexcept {
+  bytes_ += size;
+  position_ += size;
 }
 
 // Whoever shares the descriptor goes on where we are, also after a crash.
@@ -245,7 +268,14 @@ task<status> sink_writer::write_descriptor(std::span<const byte_view> parts) {
 
 status sink_writer::finish_file() {
   status outcome;
-  if (!temporary_.empty() && state().options.sync && ::fsync(fd_) != 0)
+  // What was written ahead may reach beyond the end.
+  struct stat info{};
+  const auto end = static_cast<off_t>(position_);
+  if (!temporary_.empty() && ::fstat(fd_, &info) == 0 && info.st_size > end &&
+      ::ftruncate(fd_, end) != 0)
+    outcome = failure_of(errno, "shorten");
+  if (outcome.ok() && !temporary_.empty() && state().options.sync &&
+      ::fsync(fd_) != 0)
     outcome = failure_of(errno, "sync");
   if (::close(std::exchange(fd_, -1)) != 0 && outcome.ok())
     outcome = failure_of(errno);

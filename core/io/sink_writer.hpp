@@ -27,6 +27,19 @@ class sink_writer {
   status check(const std::optional<source_reader::file_id>& source);
   // Appends all of the parts. broken_pipe where nobody reads any more.
   task<status> write(std::span<const byte_view> parts);
+  // Whether others may write beside write(), with write_here(): a temporary,
+  // of which only the end counts. Known once something was written.
+  [[nodiscard]] bool takes_any_order() const noexcept {
+    return regular_ && !temporary_.empty();
+  }
+  // (any thread) Writes all of it at an offset of the file, on the calling
+  // thread, which it blocks. 0, or an errno: ECANCELED after cancel().
+  int write_here(std::uint64_t offset, byte_view data) noexcept;
+  // These bytes, the next ones, were written so.
+  void took(std::size_t size) noexcept;
+  // Offset in the file where the next byte belongs.
+  [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
+
   // Everything is there: make it last, under its name.
   task<status> commit();
   // Something failed: no file is left under the name, nor a temporary.
@@ -36,6 +49,10 @@ class sink_writer {
   [[nodiscard]] std::uint64_t bytes_written() const noexcept { return bytes_; }
   [[nodiscard]] std::uint64_t callback_writes() const noexcept {
     return callback_writes_;
+  }
+  // Calls that write_here() made.
+  [[nodiscard]] std::uint64_t lane_writes() const noexcept {
+    return lane_writes_;
   }
 
  private:
@@ -65,6 +82,7 @@ class sink_writer {
   std::string temporary_;       // empty: the target is written directly
   std::uint64_t bytes_ = 0;
   std::uint64_t callback_writes_ = 0;
+  std::atomic<std::uint64_t> lane_writes_ = 0;
 };
 
 }  // namespace nexus

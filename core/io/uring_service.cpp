@@ -6,6 +6,7 @@
 // is serial anyway: there the copy is made at once, without a detour, and the
 // kernel polls where nothing can be copied.
 #include <liburing.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -51,29 +52,18 @@ class uring_service final : public io_service {
 
   void submit(const io_request& request, completion<io_result> done) override {
     const std::uint64_t id = next_id_++;
-    io_uring_sqe* sqe = take_sqe();
-    const auto size =
-        static_cast<unsigned>(std::min(request.size, max_request));
-    // liburing spells "the current position" the same way.
-    if (request.what == io_request::kind::read) {
-      ::io_uring_prep_read(sqe, request.fd, request.data, size, request.offset);
-      ++reads_;
-    } else {
-      ::io_uring_prep_writev(sqe, request.fd, request.pieces.data(),
-                             static_cast<unsigned>(request.pieces.size()),
-                             request.offset);
-      ++writes_;
-    }
-    ::io_uring_sqe_set_data64(sqe, id);
-    if (!request.pollable) ::io_uring_sqe_set_flags(sqe, IOSQE_ASYNC);
-    pending_.emplace(id, pending{request.tag, std::move(done)});
+    // First what may fail: a request that is queued cannot be taken back.
     flush_soon();
     watch();
+    const auto& [at, added] =
+        pending_.emplace(id, pending{request, std::move(done)});
+    prepare(at->first, at->second);
   }
 
   void cancel(io_tag tag) override {
-    for (const auto& [id, entry] : pending_) {
-      if (entry.tag != tag) continue;
+    for (auto& [id, entry] : pending_) {
+      if (entry.request.tag != tag) continue;
+      entry.cancelled = true;
       io_uring_sqe* sqe = take_sqe();
       ::io_uring_prep_cancel64(sqe, id, 0);
       ::io_uring_sqe_set_data64(sqe, cancel_id);
@@ -91,10 +81,48 @@ class uring_service final : public io_service {
 
  private:
   struct pending {
-    io_tag tag;
+    io_request request;
     completion<io_result> done;
+    bool polling = false;  // for the descriptor to be ready; then it is made
+    bool cancelled = false;
   };
   static constexpr std::uint64_t cancel_id = 0;
+
+  void prepare(std::uint64_t id, const pending& entry) {
+    const io_request& request = entry.request;
+    const bool read = request.what == io_request::kind::read;
+    io_uring_sqe* sqe = take_sqe();
+    const auto size =
+        static_cast<unsigned>(std::min(request.size, max_request));
+    if (entry.polling) {
+      ::io_uring_prep_poll_add(sqe, request.fd, read ? POLLIN : POLLOUT);
+    } else if (read) {
+      // liburing spells "the current position" the same way.
+      ::io_uring_prep_read(sqe, request.fd, request.data, size, request.offset);
+      ++reads_;
+    } else {
+      ::io_uring_prep_writev(sqe, request.fd, request.pieces.data(),
+                             static_cast<unsigned>(request.pieces.size()),
+                             request.offset);
+      ++writes_;
+    }
+    ::io_uring_sqe_set_data64(sqe, id);
+    if (!request.pollable) ::io_uring_sqe_set_flags(sqe, IOSQE_ASYNC);
+  }
+
+  // Old kernels, and all kernels where the descriptor is non-blocking, answer
+  // EAGAIN instead of waiting. True: the request goes on, one way or the other.
+  bool waits_on(std::uint64_t id, int res) {
+    const auto found = pending_.find(id);
+    if (found == pending_.end()) return false;
+    pending& entry = found->second;
+    if (!entry.request.pollable || entry.cancelled) return false;
+    const bool ready = entry.polling && res >= 0;
+    if (!ready && (entry.polling || res != -EAGAIN)) return false;
+    entry.polling = !ready;
+    prepare(id, entry);
+    return true;
+  }
 
   // Some sandboxes let a ring be made but refuse every request.
   int probe() {
@@ -147,21 +175,30 @@ class uring_service final : public io_service {
   void reap() {
     std::uint64_t count = 0;
     (void)!::read(event_.native_handle(), &count, sizeof count);
+    bool again = false;
     io_uring_cqe* cqe = nullptr;
     while (::io_uring_peek_cqe(&ring_, &cqe) == 0) {
       const std::uint64_t id = ::io_uring_cqe_get_data64(cqe);
       const int res = cqe->res;
       ::io_uring_cqe_seen(&ring_, cqe);
       if (id == cancel_id) continue;
+      if (waits_on(id, res)) {
+        again = true;
+        continue;
+      }
       auto node = pending_.extract(id);
       if (!node) continue;
+      const pending& entry = node.mapped();
       io_result result;
-      if (res < 0)
+      if (entry.cancelled && (entry.polling || res == -EAGAIN))
+        result.error = ECANCELED;
+      else if (res < 0)
         result.error = -res;
       else
         result.bytes = static_cast<std::size_t>(res);
       node.mapped().done(result);
     }
+    if (again) flush_soon();
   }
 
   asio::io_context& loop_;

@@ -55,16 +55,25 @@ inline constexpr std::uint32_t age_nonce = 16;
 
 // The "age-open" stage. Jobs are made before the segments ahead of them were
 // checked, so what was learned of the stream is used by check() alone.
+//
+// Devices may leave the comparing of tags to check(), which compares them in
+// constant time. At the first that differs it opens the chunk itself, so that
+// no second device has to be asked whose fault it is: about 0.1 ms, once a
+// segment.
 class age_opener {
  public:
   [[nodiscard]] stage_plan plan() const;
   [[nodiscard]] job_request make_job(const segment_view& segment,
                                      const payload_key& key) const;
-  // Messages of failures begin with "payload: ".
+  // Messages of failures begin with "payload: ". May write a chunk into
+  // outcome.output.
   [[nodiscard]] verdict check(const segment_view& segment,
-                              const job_outcome& outcome);
+                              const job_outcome& outcome,
+                              const payload_key& key);
 
  private:
+  verdict check_compared(const segment_view& segment,
+                         const job_outcome& outcome);
   verdict check_empty(const segment_view& segment) const;
   verdict check_final(const segment_view& segment, std::uint64_t output);
   verdict check_failed(const segment_view& segment,

@@ -19,6 +19,8 @@ namespace {
 // Bytes asked for at once. More than the longest run that a line may have.
 constexpr std::size_t armor_peek = 4096;
 constexpr std::size_t header_peek = 512;  // grows
+// Text that is decoded line by line in well under a millisecond.
+constexpr std::uint64_t quick_text = 64u << 10;
 
 status short_nonce() {
   return status(status_code::invalid_data,
@@ -43,6 +45,8 @@ class decrypt_operation final : public operation {
   result<job_request> make_job(const segment_view& segment) override;
   verdict check(const segment_view& segment,
                 const job_outcome& outcome) override;
+  bool check_takes_long(const segment_view& segment,
+                        const job_outcome& outcome) const override;
   status epilogue(prologue_io&) override { return {}; }
 
  private:
@@ -215,7 +219,16 @@ result<job_request> decrypt_operation::make_job(const segment_view& segment) {
 verdict decrypt_operation::check(const segment_view& segment,
                                  const job_outcome& outcome) {
   return is_armor_stage(segment) ? check_armor(segment, outcome)
-                                 : opener_.check(segment, outcome);
+                                 : opener_.check(segment, outcome, key_);
+}
+
+bool decrypt_operation::check_takes_long(const segment_view& segment,
+                                         const job_outcome& outcome) const {
+  if (!is_armor_stage(segment)) return false;
+  const std::uint64_t size = segment.input.size();
+  const std::uint64_t good = outcome.data_error ? outcome.error_offset : size;
+  const std::uint64_t rest = serial_ ? size : size - std::min(size, good);
+  return rest > quick_text;
 }
 
 verdict decrypt_operation::check_armor(const segment_view& segment,

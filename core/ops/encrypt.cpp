@@ -87,6 +87,7 @@ result<operation_plan> encrypt_operation::plan(const plan_request& request) {
   seal.granule = age_chunk;
   seal.granule_output = age_sealed_chunk;
   seal.extra_output = age_tag;  // of an empty input
+  seal.exact = true;
   seal.job = NEXUS_JOB_AGE_SEAL;
   plan.stages.push_back(std::move(seal));
   if (options_.armor) {
@@ -94,6 +95,7 @@ result<operation_plan> encrypt_operation::plan(const plan_request& request) {
     encode.granule = armor_line_bytes;
     encode.granule_output = armored_line;
     encode.lead = std::move(lead_);
+    encode.exact = true;
     encode.job = NEXUS_JOB_ARMOR_ENCODE;
     plan.stages.push_back(std::move(encode));
   }

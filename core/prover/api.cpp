@@ -2,10 +2,12 @@
 // no exception that leaves.
 #include <nexus/prover.hpp>
 
+#include <algorithm>
 #include <new>
 
 #include "prover/prove.hpp"
-#include "prover/scalar_backend.hpp"
+#include "prover/prove_segment.hpp"
+#include "prover/simd/simd_backend.hpp"
 #include "prover/verify.hpp"
 #include "prover/wire.hpp"
 
@@ -20,9 +22,9 @@ prover::proof_parameters parameters_of(const proof_options& options) {
   return {profile.queries, profile.pow_bits};
 }
 
-status out_of_memory(const char* what) {
-  return {status_code::out_of_memory,
-          std::string("no memory to ") + what + " a segment"};
+// Short enough for a string to hold without memory of its own.
+status out_of_memory() {
+  return {status_code::out_of_memory, "out of memory"};
 }
 
 }  // namespace
@@ -31,8 +33,13 @@ const proof_profile& profile_of(proof_security security) noexcept {
   return security == proof_security::proven ? proven : conjectured;
 }
 
-std::uint64_t prove_memory(std::uint64_t length) noexcept {
-  return prover::scalar_memory(segment_rows(length));
+std::string_view prover_isa_in_use() noexcept {
+  return prover::name_of(prover::isa_in_use());
+}
+
+std::uint64_t prove_memory(std::uint64_t length, unsigned threads) noexcept {
+  return prover::host_memory_of(segment_rows(length),
+                                std::clamp(threads, 1U, max_prove_threads));
 }
 
 std::uint64_t proof_size_limit(std::uint64_t length,
@@ -46,21 +53,32 @@ result<segment_proof> prove_segment(std::span<const std::byte> data,
                                     const segment_position& position,
                                     const proof_options& options,
                                     const std::stop_token& stop) try {
-  const prover::segment_statement statement{data.size(), position};
+  const auto team = prover::make_thread_team(
+      std::clamp(options.threads, 1U, max_prove_threads));
+  return prover::prove_segment(data, position, options, {stop, {}}, *team);
+} catch (const std::bad_alloc&) {
+  return out_of_memory();
+}
+
+result<segment_proof> prover::prove_segment(byte_view data,
+                                            const segment_position& position,
+                                            const proof_options& options,
+                                            const prove_hooks& hooks,
+                                            task_team& team) try {
+  const segment_statement statement{data.size(), position};
   if (status bad = statement.check(); !bad.ok()) {
     return bad;
   }
-  prover::scalar_backend device;
-  const auto proved =
-      prover::prove_stark(device, data, statement, parameters_of(options),
-                          options.wire, {stop, {}});
+  const auto device = make_backend(isa_in_use(), team);
+  const auto proved = prove_stark(*device, data, statement,
+                                  parameters_of(options), options.wire, hooks);
   if (!proved.ok()) {
     return proved.error();
   }
-  return segment_proof{prover::encode(proved->proof, proved->shape),
-                       prover::to_integers(proved->root)};
+  return segment_proof{encode(proved->proof, proved->shape),
+                       to_integers(proved->root)};
 } catch (const std::bad_alloc&) {
-  return out_of_memory("prove");
+  return out_of_memory();
 }
 
 status verify_segment(std::span<const std::byte> proof, std::uint64_t length,
@@ -79,7 +97,7 @@ status verify_segment(std::span<const std::byte> proof, std::uint64_t length,
   return prover::verify_stark(proof, statement, root, parameters_of(options),
                               options.wire);
 } catch (const std::bad_alloc&) {
-  return out_of_memory("verify");
+  return out_of_memory();
 }
 
 }  // namespace nexus

@@ -3,27 +3,31 @@
 #include <algorithm>
 #include <utility>
 
+#include "prover/simd/batch_hash.hpp"
+
 namespace nexus::prover {
 namespace {
 
+// All paths at once, level by level.
 bool check_each(const digest& root, unsigned depth,
                 std::span<const std::uint32_t> positions,
-                std::span<const digest> leaves, std::span<const digest> proof) {
+                std::span<const digest> leaves, std::span<const digest> proof,
+                prover_isa isa) {
   if (proof.size() != positions.size() * depth) {
     return false;
   }
-  for (std::size_t q = 0; q < positions.size(); ++q) {
-    digest node = leaves[q];
-    for (unsigned level = 0; level < depth; ++level) {
-      const digest& other = proof[q * depth + level];
-      const bool right = (positions[q] >> level & 1) != 0;
-      node = right ? compress(other, node) : compress(node, other);
+  std::vector<digest> nodes(leaves.begin(), leaves.end());
+  std::vector<digest> pairs(2 * nodes.size());
+  for (unsigned level = 0; level < depth; ++level) {
+    for (std::size_t q = 0; q < nodes.size(); ++q) {
+      const std::size_t right = positions[q] >> level & 1;
+      pairs[2 * q + right] = nodes[q];
+      pairs[2 * q + 1 - right] = proof[q * depth + level];
     }
-    if (node != root) {
-      return false;
-    }
+    compress_all(isa, pairs, nodes);
   }
-  return true;
+  return std::all_of(nodes.begin(), nodes.end(),
+                     [&](const digest& hash) { return hash == root; });
 }
 
 struct node {
@@ -48,12 +52,15 @@ bool sort_leaves(std::vector<node>& nodes) {
 }
 
 bool check_pruned(const digest& root, unsigned depth, std::vector<node> nodes,
-                  std::span<const digest> proof) {
+                  std::span<const digest> proof, prover_isa isa) {
   if (!sort_leaves(nodes)) {
     return false;
   }
   std::size_t used = 0;
+  std::vector<digest> pairs;
+  std::vector<digest> hashes;
   for (unsigned level = 0; level < depth; ++level) {
+    pairs.clear();
     std::size_t parents = 0;
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       const node here = nodes[i];
@@ -68,11 +75,16 @@ bool check_pruned(const digest& root, unsigned depth, std::vector<node> nodes,
       }
       // A right child stands alone: its sibling came from the proof.
       const bool right = (here.position & 1) != 0;
-      nodes[parents++] = {here.position >> 1, right
-                                                  ? compress(other, here.hash)
-                                                  : compress(here.hash, other)};
+      pairs.push_back(right ? other : here.hash);
+      pairs.push_back(right ? here.hash : other);
+      nodes[parents++].position = here.position >> 1;
     }
     nodes.resize(parents);
+    hashes.resize(parents);
+    compress_all(isa, pairs, hashes);
+    for (std::size_t i = 0; i < parents; ++i) {
+      nodes[i].hash = hashes[i];
+    }
   }
   return used == proof.size() && nodes.size() == 1 && nodes[0].hash == root;
 }
@@ -82,15 +94,15 @@ bool check_pruned(const digest& root, unsigned depth, std::vector<node> nodes,
 bool check_leaves(const digest& root, unsigned depth,
                   std::span<const std::uint32_t> positions,
                   std::span<const digest> leaves, std::span<const digest> proof,
-                  proof_wire wire) {
+                  proof_wire wire, prover_isa isa) {
   if (wire == proof_wire::p3_0_6) {
-    return check_each(root, depth, positions, leaves, proof);
+    return check_each(root, depth, positions, leaves, proof, isa);
   }
   std::vector<node> nodes;
   for (std::size_t q = 0; q < positions.size(); ++q) {
     nodes.push_back({positions[q], leaves[q]});
   }
-  return check_pruned(root, depth, std::move(nodes), proof);
+  return check_pruned(root, depth, std::move(nodes), proof, isa);
 }
 
 result<merkle_tree> merkle_tree::build(backend& device, layer_ptr leaves) {

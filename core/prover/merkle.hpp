@@ -10,6 +10,7 @@
 
 #include "prover/backend.hpp"
 #include "prover/proof.hpp"
+#include "prover/simd/isa.hpp"
 
 namespace nexus::prover {
 
@@ -42,6 +43,7 @@ class merkle_tree {
 [[nodiscard]] bool check_leaves(const digest& root, unsigned depth,
                                 std::span<const std::uint32_t> positions,
                                 std::span<const digest> leaves,
-                                std::span<const digest> proof, proof_wire wire);
+                                std::span<const digest> proof, proof_wire wire,
+                                prover_isa isa = isa_in_use());
 
 }  // namespace nexus::prover

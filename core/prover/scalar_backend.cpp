@@ -5,15 +5,15 @@
 
 #include "prover/air.hpp"
 #include "prover/fri.hpp"
+#include "prover/host_storage.hpp"
 #include "prover/ntt.hpp"
-#include "prover/scalar_storage.hpp"
 
 namespace nexus::prover {
 
 result<segment_witness> scalar_backend::make_witness(
     byte_view data, const segment_statement& statement) {
   const unsigned log_rows = statement.log_rows();
-  auto trace = std::make_unique<scalar_matrix>(log_rows, column::count);
+  auto trace = std::make_unique<host_matrix>(log_rows, column::count);
   std::array<fp, column::count> row;
   const auto permute_row = [&](std::uint64_t number, poseidon2_state<24>& state,
                                const capacity& top) {
@@ -28,7 +28,7 @@ result<segment_witness> scalar_backend::make_witness(
 }
 
 result<matrix_ptr> scalar_backend::extend(matrix_ptr values, fp shift) {
-  auto& columns = static_cast<scalar_matrix&>(*values);
+  auto& columns = static_cast<host_matrix&>(*values);
   const unsigned log_rows = columns.log_height();
   const std::size_t rows = std::size_t{1} << log_rows;
   const twiddle_table& table = twiddles(log_rows);
@@ -38,7 +38,7 @@ result<matrix_ptr> scalar_backend::extend(matrix_ptr values, fp shift) {
   const fp even = generator * inverse(shift);
   const fp odd = even * root_of_unity(log_rows + log_blowup);
   for (std::size_t p = 0; p < columns.panels(); ++p) {
-    const std::size_t width = columns.width_of(p);
+    const std::size_t width = columns.stride_of(p);
     fp* low = columns.row(p, 0);
     fp* high = columns.row(p, rows);
     transform_back(low, log_rows, width, table);
@@ -53,11 +53,11 @@ result<matrix_ptr> scalar_backend::extend(matrix_ptr values, fp shift) {
 }
 
 result<layer_ptr> scalar_backend::hash_rows(matrix_views matrices) {
-  auto out = std::make_unique<scalar_layer>(matrices[0]->log_height());
+  auto out = std::make_unique<host_layer>(matrices[0]->log_height());
   for (std::size_t r = 0; r < out->hashes.size(); ++r) {
     row_hasher hasher;
     for (const matrix* each : matrices) {
-      const scalar_matrix& columns = own(*each);
+      const host_matrix& columns = own(*each);
       for (std::size_t p = 0; p < columns.panels(); ++p) {
         hasher.absorb(std::span(columns.row(p, r), columns.width_of(p)));
       }
@@ -69,7 +69,7 @@ result<layer_ptr> scalar_backend::hash_rows(matrix_views matrices) {
 
 result<layer_ptr> scalar_backend::hash_groups(const codeword& values,
                                               unsigned log_arity) {
-  auto out = std::make_unique<scalar_layer>(values.log_length() - log_arity);
+  auto out = std::make_unique<host_layer>(values.log_length() - log_arity);
   const ext* next = own(values).values.data();
   for (auto& hash : out->hashes) {
     row_hasher hasher;
@@ -82,7 +82,7 @@ result<layer_ptr> scalar_backend::hash_groups(const codeword& values,
 }
 
 result<layer_ptr> scalar_backend::compress_pairs(const layer& hashes) {
-  auto out = std::make_unique<scalar_layer>(hashes.log_length() - 1);
+  auto out = std::make_unique<host_layer>(hashes.log_length() - 1);
   const auto& from = own(hashes).hashes;
   for (std::size_t i = 0; i < out->hashes.size(); ++i) {
     out->hashes[i] = compress(from[2 * i], from[2 * i + 1]);
@@ -93,11 +93,11 @@ result<layer_ptr> scalar_backend::compress_pairs(const layer& hashes) {
 result<codeword_ptr> scalar_backend::fold(const codeword& values,
                                           const ext& beta, unsigned log_arity) {
   const twiddle_table& table = twiddles(values.log_length());
-  const std::vector<ext>* from = &own(values).values;
-  std::unique_ptr<scalar_codeword> out;
+  const host_array<ext>* from = &own(values).values;
+  std::unique_ptr<host_codeword> out;
   ext factor = beta;
   for (unsigned k = 1; k <= log_arity; ++k) {
-    auto next = std::make_unique<scalar_codeword>(values.log_length() - k);
+    auto next = std::make_unique<host_codeword>(values.log_length() - k);
     for (std::size_t i = 0; i < next->values.size(); ++i) {
       next->values[i] = fold_pair((*from)[2 * i], (*from)[2 * i + 1], factor,
                                   table.backward[i]);
@@ -154,17 +154,6 @@ result<std::uint32_t> scalar_backend::grind(const grinding_state& state,
     }
   }
   return status{status_code::internal, "no witness earns the proof of work"};
-}
-
-std::uint64_t scalar_memory(std::uint64_t rows) noexcept {
-  const std::uint64_t length = rows * 2;
-  const std::uint64_t trees = 2 * (2 * length) * sizeof(digest);
-  const std::uint64_t quotient = length * 2 * sizeof(ext);
-  // The first codeword, then by eighths, each with a tree.
-  const std::uint64_t codewords = 2 * length * sizeof(ext);
-  const std::uint64_t tables = 4 * length * sizeof(fp);
-  return length * column::count * sizeof(fp) + trees + quotient + codewords +
-         tables + (std::uint64_t{4} << 20);
 }
 
 }  // namespace nexus::prover

@@ -35,8 +35,4 @@ class scalar_backend : public backend {
                               unsigned bits) override;
 };
 
-// Of the largest moment of a proof, in bytes: the extended trace, a tree over
-// it, and the quotient's extension and tree, or the codewords after them.
-[[nodiscard]] std::uint64_t scalar_memory(std::uint64_t rows) noexcept;
-
 }  // namespace nexus::prover

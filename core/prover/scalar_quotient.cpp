@@ -6,9 +6,9 @@
 
 #include "prover/air.hpp"
 #include "prover/fri.hpp"
+#include "prover/host_storage.hpp"
 #include "prover/ntt.hpp"
 #include "prover/scalar_backend.hpp"
-#include "prover/scalar_storage.hpp"
 
 namespace nexus::prover {
 namespace {
@@ -114,15 +114,15 @@ void invert_differences(const twiddle_table& table, const ext& point,
 
 result<std::array<matrix_ptr, 2>> scalar_backend::make_quotient(
     const matrix& trace, const public_values& publics, const ext& alpha) {
-  const scalar_matrix& columns = own(trace);
+  const host_matrix& columns = own(trace);
   const unsigned log_length = columns.log_height();
   const unsigned log_rows = log_length - log_blowup;
   const std::size_t rows = std::size_t{1} << log_rows;
   const twiddle_table& table = twiddles(log_length);
   const quotient_tables tables(log_rows, alpha);
-  std::array<std::unique_ptr<scalar_matrix>, 2> chunks;
+  std::array<std::unique_ptr<host_matrix>, 2> chunks;
   for (auto& chunk : chunks) {
-    chunk = std::make_unique<scalar_matrix>(log_rows, 4);
+    chunk = std::make_unique<host_matrix>(log_rows, 4);
   }
   std::array<row_selectors, batch> selectors;
   std::array<fp, column::count> row;
@@ -149,7 +149,7 @@ result<std::array<matrix_ptr, 2>> scalar_backend::make_quotient(
 // p(z) = ((z / g)^n - 1) / n * sum of p(x) x / (z - x).
 result<std::vector<ext>> scalar_backend::evaluate(const matrix& codewords,
                                                   std::span<const ext> points) {
-  const scalar_matrix& columns = own(codewords);
+  const host_matrix& columns = own(codewords);
   const unsigned log_length = columns.log_height();
   const std::size_t rows = std::size_t{1} << (log_length - log_blowup);
   const twiddle_table& table = twiddles(log_length - log_blowup);
@@ -195,7 +195,7 @@ struct matrix_openings {
     ext factor;  // alpha^offset
     ext value;
   };
-  const scalar_matrix* columns = nullptr;
+  const host_matrix* columns = nullptr;
   std::vector<claim> claims;
 };
 
@@ -205,7 +205,7 @@ std::vector<matrix_openings> group_openings(std::span<const opening> openings,
   std::vector<matrix_openings> out;
   ext factor = ext_one;
   for (const opening& each : openings) {
-    const scalar_matrix* columns = &own(*each.codewords);
+    const host_matrix* columns = &own(*each.codewords);
     if (out.empty() || out.back().columns != columns) {
       out.push_back({columns, {}});
     }
@@ -219,8 +219,7 @@ std::vector<matrix_openings> group_openings(std::span<const opening> openings,
   return out;
 }
 
-ext combine_row(const scalar_matrix& columns, std::size_t r,
-                const ext* alphas) {
+ext combine_row(const host_matrix& columns, std::size_t r, const ext* alphas) {
   ext_sum sum;
   for (std::size_t p = 0; p < columns.panels(); ++p) {
     const fp* row = columns.row(p, r);
@@ -243,7 +242,7 @@ result<codeword_ptr> scalar_backend::reduce_openings(
   }
   const std::vector<ext> alphas = powers(alpha, widest);
   const auto groups = group_openings(openings, alphas, alpha);
-  auto out = std::make_unique<scalar_codeword>(log_length);
+  auto out = std::make_unique<host_codeword>(log_length);
   std::array<ext, batch> rows;
   std::array<ext, batch> inverses;
   for (std::size_t start = 0; start < out->values.size(); start += batch) {

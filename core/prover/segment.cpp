@@ -63,7 +63,7 @@ status segment_statement::check() const {
   return {};
 }
 
-void load_row(byte_view data, fp* lanes) noexcept {
+void unpack_row(byte_view data, std::uint32_t* lanes) noexcept {
   std::array<std::byte, row_bytes> padded{};
   const std::byte* from = data.data();
   if (data.size() < row_bytes) {
@@ -73,11 +73,17 @@ void load_row(byte_view data, fp* lanes) noexcept {
   for (std::size_t i = 0; i < 16; i += 4, from += 15) {
     const std::uint64_t low = load_little_endian(from);
     const std::uint64_t high = load_little_endian(from + 7);
-    lanes[i] = lane(low);
-    lanes[i + 1] = lane(low >> 30);
-    lanes[i + 2] = lane(high >> 4);
-    lanes[i + 3] = lane(high >> 34);
+    lanes[i] = static_cast<std::uint32_t>(low & lane_mask);
+    lanes[i + 1] = static_cast<std::uint32_t>(low >> 30 & lane_mask);
+    lanes[i + 2] = static_cast<std::uint32_t>(high >> 4 & lane_mask);
+    lanes[i + 3] = static_cast<std::uint32_t>(high >> 34);
   }
+}
+
+void load_row(byte_view data, fp* lanes) noexcept {
+  std::array<std::uint32_t, 16> integers;
+  unpack_row(data, integers.data());
+  std::transform(integers.begin(), integers.end(), lanes, fp::from_canonical);
 }
 
 segment_digest to_integers(const digest& value) noexcept {

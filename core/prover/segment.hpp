@@ -48,8 +48,11 @@ struct segment_statement {
   [[nodiscard]] status check() const;
 };
 
-// The 16 lanes of row `row` of a leaf's data, which may end early: zeros then.
-// data: the segment from the row's first byte on.
+// The 16 lanes of a row, canonical integers below 2^30. data: the segment from
+// the row's first byte on, which may end early: zeros then.
+void unpack_row(byte_view data, std::uint32_t* lanes) noexcept;
+
+// As elements.
 void load_row(byte_view data, fp* lanes) noexcept;
 
 // Runs the sponge over the segment and returns its digest. permute: called for

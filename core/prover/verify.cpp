@@ -5,6 +5,7 @@
 #include <string>
 
 #include "prover/merkle.hpp"
+#include "prover/simd/batch_hash.hpp"
 #include "prover/wire.hpp"
 
 namespace nexus::prover {
@@ -108,14 +109,11 @@ bool replay(const segment_stark& proof, const proof_shape& shape,
 // Checks one tree's opened rows.
 bool check_rows(const digest& root, const opened_rows& opened,
                 std::span<const std::uint32_t> positions,
-                const proof_shape& shape) {
-  const std::size_t width = opened.values.size() / positions.size();
+                const proof_shape& shape, prover_isa isa) {
   std::vector<digest> leaves(positions.size());
-  for (std::size_t q = 0; q < positions.size(); ++q) {
-    leaves[q] = hash_row(std::span(opened.values).subspan(q * width, width));
-  }
+  hash_all(isa, opened.values, leaves);
   return check_leaves(root, shape.log_length(), positions, leaves, opened.proof,
-                      shape.wire);
+                      shape.wire, isa);
 }
 
 // The first codeword's values at the queries, from the opened rows: see
@@ -180,26 +178,28 @@ class opening_sums {
 // Puts each query's value into its group, checks the groups, and folds them:
 // values and positions become those of the next round.
 bool check_round(const fri_round& round, const ext& beta, unsigned log_length,
-                 proof_wire wire, std::vector<std::uint32_t>& positions,
+                 const proof_shape& shape, prover_isa isa,
+                 std::vector<std::uint32_t>& positions,
                  std::vector<ext>& values) {
   const unsigned log_arity = round.opened.log_arity;
   const std::size_t arity = std::size_t{1} << log_arity;
-  std::vector<digest> leaves(positions.size());
+  std::vector<fp> groups(positions.size() * arity * 4);
   std::array<ext, std::size_t{1} << max_log_arity> group;
   const ext* rest = round.opened.values.data();
   for (std::size_t q = 0; q < positions.size(); ++q) {
-    row_hasher hasher;
+    fp* to = &groups[q * arity * 4];
     for (std::size_t i = 0; i < arity; ++i) {
       group[i] = i == (positions[q] & (arity - 1)) ? values[q] : *rest++;
-      hasher.absorb(group[i].c);
+      to = std::copy(group[i].c.begin(), group[i].c.end(), to);
     }
-    leaves[q] = hasher.finish();
     positions[q] >>= log_arity;
     values[q] = fold_group(std::span(group).first(arity), positions[q],
                            log_length, beta);
   }
+  std::vector<digest> leaves(positions.size());
+  hash_all(isa, groups, leaves);
   return check_leaves(round.commitment, log_length - log_arity, positions,
-                      leaves, round.opened.proof, wire);
+                      leaves, round.opened.proof, shape.wire, isa);
 }
 
 // Whether the folded values are those of the final polynomial.
@@ -219,13 +219,13 @@ bool check_final(const segment_stark& proof,
 }
 
 status check_queries(const segment_stark& proof, const proof_shape& shape,
-                     const challenges& drawn) {
+                     const challenges& drawn, prover_isa isa) {
   std::vector<std::uint32_t> positions = drawn.queries;
-  if (!check_rows(proof.trace_commitment, proof.trace, positions, shape)) {
+  if (!check_rows(proof.trace_commitment, proof.trace, positions, shape, isa)) {
     return refuse("an opened row is not of the committed trace");
   }
-  if (!check_rows(proof.quotient_commitment, proof.quotient, positions,
-                  shape)) {
+  if (!check_rows(proof.quotient_commitment, proof.quotient, positions, shape,
+                  isa)) {
     return refuse("an opened row is not of the committed quotient");
   }
   const opening_sums sums(proof, drawn, shape);
@@ -236,7 +236,7 @@ status check_queries(const segment_stark& proof, const proof_shape& shape,
   unsigned log_length = shape.log_length();
   for (std::size_t r = 0; r < proof.rounds.size(); ++r) {
     const auto& round = proof.rounds[r];
-    if (!check_round(round, drawn.betas[r], log_length, shape.wire, positions,
+    if (!check_round(round, drawn.betas[r], log_length, shape, isa, positions,
                      values)) {
       return refuse("a folded value is not the committed one");
     }
@@ -262,7 +262,7 @@ bool check_constraints(const segment_stark& proof, const public_values& publics,
 
 status verify_stark(byte_view proof, const segment_statement& statement,
                     const digest& root, const proof_parameters& parameters,
-                    proof_wire wire) {
+                    proof_wire wire, prover_isa isa) {
   const proof_shape shape{statement.log_rows(), parameters, wire};
   const auto decoded = decode(proof, shape);
   if (!decoded.ok()) {
@@ -276,7 +276,7 @@ status verify_stark(byte_view proof, const segment_statement& statement,
   if (!check_constraints(*decoded, publics, drawn, shape.log_rows)) {
     return refuse("its values do not satisfy the constraints");
   }
-  return check_queries(*decoded, shape, drawn);
+  return check_queries(*decoded, shape, drawn, isa);
 }
 
 }  // namespace nexus::prover

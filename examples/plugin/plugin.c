@@ -167,11 +167,16 @@ static int32_t open_device(const nexus_host* host, const nexus_open* options,
     free(made);
     return refuse(error, NEXUS_E_NO_MEMORY, "out of memory");
   }
-  /* Signals are the program's: our threads inherit a mask that blocks them. */
-  sigset_t all;
+  /* Signals are the program's: our threads inherit a mask that blocks them, but
+   * for those of our own faults, which its handlers are to see. */
+  sigset_t most;
   sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  sigfillset(&most);
+  sigdelset(&most, SIGSEGV);
+  sigdelset(&most, SIGBUS);
+  sigdelset(&most, SIGFPE);
+  sigdelset(&most, SIGILL);
+  pthread_sigmask(SIG_SETMASK, &most, &before);
   while (made->running < options->lane_count &&
          start_lane(&made->lanes[made->running]))
     ++made->running;

@@ -3,11 +3,9 @@
 #include <string.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstring>
 #include <limits>
-#include <new>
 
 #include "common/results.hpp"
 
@@ -64,17 +62,12 @@ std::int32_t check_open(const nexus_job& job) noexcept {
   return good ? NEXUS_OK : NEXUS_E_ARGUMENT;
 }
 
-const char* words_for(std::int32_t status) noexcept {
-  switch (status) {
-    case NEXUS_E_NO_MEMORY:
-      return "the device is out of memory";
-    case NEXUS_E_LOST:
-      return "the device is gone";
-    case NEXUS_E_CANCELLED:
-      return nullptr;
-    default:
-      return "the device failed";
-  }
+// Fields that an older host's job has not.
+bool has_room_for_tags(const nexus_job& job, std::uint32_t chunks) noexcept {
+  constexpr std::size_t known =
+      offsetof(nexus_job, tags_capacity) + sizeof job.tags_capacity;
+  return job.size >= known && job.tags != nullptr &&
+         job.tags_capacity >= chunks * age_tag;
 }
 
 // In time that does not depend on where they differ.
@@ -108,6 +101,7 @@ class work {
  private:
   nexus_result seal();
   nexus_result open();
+  nexus_result open_uncompared(std::uint32_t chunks);
   // Of the chunks that are there as a whole or short, how many authenticate,
   // up to and with the final one.
   std::uint32_t count_good(std::uint32_t chunks, bool& is_final);
@@ -131,14 +125,14 @@ class work {
   std::vector<std::uint8_t>& tags_;
   const std::atomic<bool>& cancelled_;
   age_launch launch_{};
+  bool shows_ = true;  // the host may see output that nobody has compared
   std::int32_t status_ = NEXUS_OK;
 };
 
 void work::begin(std::uint64_t output_bytes, std::uint32_t tag_count) {
-  then([&] {
-    return lane_.begin(params_of(job_).key, job_.input, job_.input_bytes,
-                       output_bytes, tag_count);
-  });
+  job_memory memory = memory_of(job_, output_bytes);
+  if (!shows_) memory.output_import = nullptr;
+  then([&] { return lane_.begin(params_of(job_).key, memory, tag_count); });
 }
 
 void work::launch(std::uint32_t first, std::uint32_t count) {
@@ -151,6 +145,7 @@ void work::read_tags(std::uint32_t first, std::uint32_t count) {
   then([&] {
     return lane_.read_tags(first, count, tags_.data() + first * age_tag);
   });
+  then([&] { return lane_.wait(); });
 }
 
 void work::read_output(std::uint64_t bytes) {
@@ -213,6 +208,19 @@ std::uint32_t work::count_good(std::uint32_t chunks, bool& is_final) {
   return chunks;
 }
 
+// The engine compares. Everything is queued before anything is waited for.
+nexus_result work::open_uncompared(std::uint32_t chunks) {
+  begin(launch_.plain_bytes, chunks);
+  launch(0, chunks);
+  then([&] { return lane_.read_tags(0, chunks, job_.tags); });
+  read_output(launch_.plain_bytes);
+  end();
+  if (status_ != NEXUS_OK) return failed(status_, words_for(status_));
+  nexus_result result = succeeded(launch_.plain_bytes, NEXUS_RESULT_TAGS);
+  result.tags_bytes = chunks * age_tag;
+  return result;
+}
+
 nexus_result work::open() {
   const auto full = static_cast<std::uint32_t>(job_.input_bytes / age_sealed);
   const std::uint64_t rest = job_.input_bytes % age_sealed;
@@ -227,6 +235,8 @@ nexus_result work::open() {
     if (has_short || (is_last(job_) && rest == 0)) {
       launch_.final_chunk = chunks - 1;
     }
+    if (has_room_for_tags(job_, chunks)) return open_uncompared(chunks);
+    shows_ = false;
     tags_.resize(std::max<std::size_t>(tags_.size(), chunks * age_tag));
     begin(launch_.plain_bytes, chunks);
     launch(0, chunks);
@@ -252,40 +262,23 @@ nexus_result work::open() {
 
 }  // namespace
 
-bool supports_operation(const char* operation) noexcept {
-  return operation != nullptr &&
-         (std::strcmp(operation, NEXUS_JOB_AGE_SEAL) == 0 ||
-          std::strcmp(operation, NEXUS_JOB_AGE_OPEN) == 0);
+bool is_age(const char* operation) noexcept {
+  return std::strcmp(operation, NEXUS_JOB_AGE_SEAL) == 0 ||
+         std::strcmp(operation, NEXUS_JOB_AGE_OPEN) == 0;
 }
 
-std::int32_t check_job(const nexus_job* job, std::uint64_t max_bytes) noexcept {
-  // An older host has fewer fields, none of them among those read here.
-  constexpr std::size_t known = offsetof(nexus_job, input_import);
-  if (job == nullptr || job->size < known) return NEXUS_E_ARGUMENT;
-  if (!supports_operation(job->operation)) return NEXUS_E_UNSUPPORTED;
-  const bool formed = job->params != nullptr &&
-                      job->params_bytes >= sizeof(nexus_age_params) &&
-                      params_of(*job).size >= sizeof(nexus_age_params) &&
-                      (job->input != nullptr || job->input_bytes == 0) &&
-                      (job->output != nullptr || job->output_capacity == 0) &&
-                      job->input_bytes <= max_bytes;
+std::int32_t check_age(const nexus_job& job, std::uint64_t max_bytes) noexcept {
+  const bool formed = job.params_bytes >= sizeof(nexus_age_params) &&
+                      params_of(job).size >= sizeof(nexus_age_params) &&
+                      job.input_bytes <= max_bytes;
   if (!formed) return NEXUS_E_ARGUMENT;
-  return seals(*job) ? check_seal(*job) : check_open(*job);
+  return seals(job) ? check_seal(job) : check_open(job);
 }
 
-nexus_result run_job(age_lane& lane, const nexus_job& job,
+nexus_result run_age(age_lane& lane, const nexus_job& job,
                      std::vector<std::uint8_t>& tags,
-                     const std::atomic<bool>& cancelled) noexcept {
-  using clock = std::chrono::steady_clock;
-  const auto began = clock::now();
-  try {
-    nexus_result result = work(lane, job, tags, cancelled).run();
-    const std::chrono::nanoseconds took = clock::now() - began;
-    result.device_ns = static_cast<std::uint64_t>(took.count());
-    return result;
-  } catch (const std::bad_alloc&) {
-    return failed(NEXUS_E_NO_MEMORY, "out of memory");
-  }
+                     const std::atomic<bool>& cancelled) {
+  return work(lane, job, tags, cancelled).run();
 }
 
 }  // namespace nexus::common

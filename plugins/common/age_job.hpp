@@ -1,6 +1,8 @@
 // The jobs age-seal and age-open (nexus/plugin.h) on a device that works on
-// many chunks at a time and has memory of its own. The host compares the tags,
-// and nothing that failed to authenticate is ever copied back.
+// many chunks at a time and has memory of its own. The device compares no tags:
+// the engine does, where it gave room for them, and plaintext is then copied
+// back unseen. Where it gave none, they are compared here, and nothing that
+// failed to authenticate is ever copied back.
 #pragma once
 
 #include <nexus/plugin.h>
@@ -9,6 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <vector>
+
+#include "common/job_memory.hpp"
 
 namespace nexus::common {
 
@@ -28,16 +32,17 @@ struct age_launch {
 };
 
 // What one lane of a device does for a job. Every call answers NEXUS_OK or a
-// NEXUS_E_* of the device, and none throws. For one thread at a time.
+// NEXUS_E_* of the device, and none throws. Calls take effect in their order;
+// those that read have filled host memory once wait() or end() has returned.
+// For one thread at a time.
 class age_lane {
  public:
   virtual ~age_lane() = default;
 
   // Brings the key (32 bytes) and the input to the device, and makes room for
-  // output_bytes and tag_count tags.
-  virtual std::int32_t begin(const std::uint8_t* key, const std::uint8_t* input,
-                             std::uint64_t input_bytes,
-                             std::uint64_t output_bytes,
+  // the output and tag_count tags. The output may come to stand in the host's
+  // memory at once where that is imported.
+  virtual std::int32_t begin(const std::uint8_t* key, const job_memory& memory,
                              std::uint32_t tag_count) = 0;
   // Sealing writes chunks with their tags to the device's output; opening
   // writes plaintext there and the computed tags beside it.
@@ -48,22 +53,23 @@ class age_lane {
   // Copies the beginning of the output back.
   virtual std::int32_t read_output(std::uint64_t bytes,
                                    std::uint8_t* output) = 0;
+  virtual std::int32_t wait() = 0;
   // Waits for what was begun, and clears the key on the device.
   virtual std::int32_t end() = 0;
 };
 
 // Whether it is one of the two operations.
-bool supports_operation(const char* operation) noexcept;
+bool is_age(const char* operation) noexcept;
 
-// Whether the job may be run: NEXUS_OK, NEXUS_E_ARGUMENT if it is not of the
-// pinned form or longer than max_bytes (at most 2^40), NEXUS_E_UNSUPPORTED if
-// its operation is not known.
-std::int32_t check_job(const nexus_job* job, std::uint64_t max_bytes) noexcept;
+// Whether the job's parameters are of the pinned form and fit its memory, and
+// its input is no longer than max_bytes: NEXUS_OK or NEXUS_E_ARGUMENT. `job` as
+// check_job() of device_job.hpp hands it on.
+std::int32_t check_age(const nexus_job& job, std::uint64_t max_bytes) noexcept;
 
-// Runs a job that check_job() let pass. `tags` is memory that a caller keeps
-// from job to job; it holds nothing after. The result says how long it took.
-nexus_result run_job(age_lane& lane, const nexus_job& job,
+// Runs a job that was let pass. `tags` is memory that a caller keeps from job
+// to job; it holds nothing after. bad_alloc where that cannot grow.
+nexus_result run_age(age_lane& lane, const nexus_job& job,
                      std::vector<std::uint8_t>& tags,
-                     const std::atomic<bool>& cancelled) noexcept;
+                     const std::atomic<bool>& cancelled);
 
 }  // namespace nexus::common

@@ -30,6 +30,20 @@ inline nexus_result failed(std::int32_t status, const char* message) noexcept {
   return result;
 }
 
+// For a job that a device ended with this status; NULL: nothing to be said.
+inline const char* words_for(std::int32_t status) noexcept {
+  switch (status) {
+    case NEXUS_E_NO_MEMORY:
+      return "the device is out of memory";
+    case NEXUS_E_LOST:
+      return "the device is gone";
+    case NEXUS_E_CANCELLED:
+      return nullptr;
+    default:
+      return "the device failed";
+  }
+}
+
 // The input is at fault at error_offset; output_bytes before that are good.
 inline nexus_result bad_data(std::uint64_t output_bytes,
                              std::uint64_t error_offset,

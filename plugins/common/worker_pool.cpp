@@ -27,13 +27,18 @@ void log_line(const nexus_host* host, const char* line) {
   }
 }
 
-// Keeps signals away from the threads that are born while it lives.
+// Keeps signals away from the threads that are born while it lives, but for
+// those that a thread raises by its own fault: blocked, they kill the process
+// past every handler that would tell where it happened.
 class signals_blocked {
  public:
   signals_blocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
+    sigset_t most;
+    sigfillset(&most);
+    for (const int fault :
+         {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS})
+      sigdelset(&most, fault);
+    pthread_sigmask(SIG_SETMASK, &most, &before_);
   }
   ~signals_blocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
   signals_blocked(const signals_blocked&) = delete;
@@ -87,6 +92,9 @@ struct worker_pool::lane {
   std::size_t head = 0;
   std::size_t count = 0;
   bool stopping = false;
+  bool nudged = false;
+  bool idling = false;               // in options::idle
+  std::atomic<bool> wanted = false;  // a job waits, or the end
 
   std::thread thread;
 };
@@ -124,6 +132,7 @@ worker_pool::~worker_pool() {
   for (const auto& each : lanes_) {
     const std::lock_guard lock(each->mutex);
     each->stopping = true;
+    each->wanted = true;
     for (slot& s : each->slots) s.cancelled = true;
     each->wake.notify_one();
   }
@@ -146,9 +155,24 @@ std::int32_t worker_pool::submit(std::uint32_t lane_number,
     free.user = user;
     free.cancelled = to.stopping;
     ++to.count;
+    to.wanted = true;
   }
   to.wake.notify_one();
   return NEXUS_OK;
+}
+
+void worker_pool::nudge(std::size_t lanes) {
+  if (!options_.idle) return;
+  for (const auto& each : lanes_) {
+    if (lanes == 0) return;
+    {
+      const std::lock_guard lock(each->mutex);
+      if (each->count != 0 || each->idling || each->nudged) continue;
+      each->nudged = true;
+    }
+    each->wake.notify_one();
+    --lanes;
+  }
 }
 
 void worker_pool::cancel(std::uint64_t job_id) {
@@ -175,8 +199,18 @@ void worker_pool::serve(lane& mine) {
   }
   std::unique_lock lock(mine.mutex);
   for (;;) {
-    mine.wake.wait(lock, [&] { return mine.count > 0 || mine.stopping; });
-    if (mine.count == 0) return;
+    mine.wake.wait(
+        lock, [&] { return mine.count > 0 || mine.stopping || mine.nudged; });
+    if (mine.count == 0 && mine.stopping) return;
+    if (std::exchange(mine.nudged, false) && mine.count == 0) {
+      mine.wanted = false;
+      mine.idling = true;
+      lock.unlock();
+      options_.idle(mine.number, mine.wanted);
+      lock.lock();
+      mine.idling = false;
+      continue;
+    }
     slot& now = mine.slots[mine.head];
     lock.unlock();
     const std::uint64_t id = now.job->id;

@@ -19,16 +19,23 @@ class worker_pool {
       std::function<nexus_result(std::uint32_t lane, const nexus_job& job,
                                  const std::atomic<bool>& cancelled)>;
 
+  // Called on a lane's thread that has no job, after nudge(). Returns at once
+  // where there is nothing to do, and soon once `wanted` is set: a job waits.
+  using idle_function =
+      std::function<void(std::uint32_t lane, const std::atomic<bool>& wanted)>;
+
   struct options {
     std::span<const nexus_lane* const> lanes;  // how each thread is placed
     std::uint32_t depth = 1;                   // jobs a lane holds, >= 1
     const char* thread_name = "";  // up to 9 characters; "-LANE" is appended
     const nexus_host* host = nullptr;  // hears of placements that failed
     run_function run;
+    idle_function idle;  // may be empty
   };
 
   // Starts the threads: under the default scheduling policy even if the caller
-  // runs under a real-time one, and with every signal blocked. A lane that may
+  // runs under a real-time one, and with every signal blocked that is not of
+  // the thread's own making (SIGSEGV and the like are left). A lane that may
   // not be placed as asked is logged and runs unplaced. NULL if a thread could
   // not be started.
   static std::unique_ptr<worker_pool> start(options wanted);
@@ -47,6 +54,9 @@ class worker_pool {
 
   // Raises the cancel flag of the job, if it is still here.
   void cancel(std::uint64_t job_id);
+
+  // (any thread) Calls `idle` on lanes that have no job, at most so many.
+  void nudge(std::size_t lanes);
 
  private:
   struct lane;

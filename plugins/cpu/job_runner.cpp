@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/results.hpp"
+#include "segment_jobs.hpp"
 
 namespace nexus::cpu {
 
@@ -38,6 +39,17 @@ struct operation_table {
                              flag cancelled) noexcept {
     return run_armor_decode(self.armor_, job, cancelled);
   }
+  static nexus_result digest(job_runner&, const nexus_job& job, flag) noexcept {
+    return run_digest(job);
+  }
+  static nexus_result prove(job_runner& self, const nexus_job& job,
+                            flag cancelled) noexcept {
+    return run_prove(job, cancelled, *self.team_, self.words_);
+  }
+  static nexus_result verify(job_runner& self, const nexus_job& job,
+                             flag) noexcept {
+    return run_verify(job, self.words_);
+  }
 };
 
 const operation_table* operation_table::find(const char* name) noexcept {
@@ -48,6 +60,9 @@ const operation_table* operation_table::find(const char* name) noexcept {
        encode},
       {NEXUS_JOB_ARMOR_DECODE, sizeof(nexus_armor_params), check_armor_decode,
        decode},
+      {NEXUS_JOB_DIGEST, sizeof(nexus_digest_params), check_digest, digest},
+      {NEXUS_JOB_PROVE, sizeof(nexus_prove_params), check_prove, prove},
+      {NEXUS_JOB_VERIFY, sizeof(nexus_verify_params), check_verify, verify},
   };
   for (const operation_table& operation : operations) {
     if (name != nullptr && std::strcmp(name, operation.name) == 0) {
@@ -79,12 +94,14 @@ std::int32_t check_job(const nexus_job* job) noexcept {
   return operation->check(*job);
 }
 
-std::unique_ptr<job_runner> job_runner::create(const armor_codec& armor,
-                                               cipher_choice cipher) {
+std::unique_ptr<job_runner> job_runner::create(
+    const armor_codec& armor, cipher_choice cipher,
+    std::unique_ptr<prover::task_team> team) {
   auto age = age_stream::create(cipher);
   if (!age) return nullptr;
-  return std::unique_ptr<job_runner>(new (std::nothrow)
-                                         job_runner(std::move(age), armor));
+  if (!team) team = std::make_unique<prover::task_team>();
+  return std::unique_ptr<job_runner>(
+      new (std::nothrow) job_runner(std::move(age), armor, std::move(team)));
 }
 
 nexus_result job_runner::run(const nexus_job& job,
@@ -98,6 +115,9 @@ nexus_result job_runner::run(const nexus_job& job,
     if (filled != NEXUS_OK) return failed(filled, "the input cannot be read");
   }
   nexus_result result = operation->run(*this, job, cancelled);
+  if (job.drain != nullptr && result.status == NEXUS_OK) {
+    job.drain(job.drain_context, result.output_bytes, result.flags);
+  }
   const std::chrono::nanoseconds took = clock::now() - began;
   result.device_ns = static_cast<std::uint64_t>(took.count());
   return result;

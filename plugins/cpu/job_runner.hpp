@@ -9,6 +9,8 @@
 
 #include "age_stream.hpp"
 #include "armor.hpp"
+#include "prover/task_team.hpp"
+#include "segment_jobs.hpp"
 
 namespace nexus::cpu {
 
@@ -23,8 +25,10 @@ std::int32_t check_job(const nexus_job* job) noexcept;
 class job_runner {
  public:
   // NULL if OpenSSL offers no ChaCha20-Poly1305 here, or out of memory.
+  // team: works on what can be split; NULL: the calling thread alone.
   static std::unique_ptr<job_runner> create(
-      const armor_codec& armor, cipher_choice cipher = cipher_choice::fastest);
+      const armor_codec& armor, cipher_choice cipher = cipher_choice::fastest,
+      std::unique_ptr<prover::task_team> team = nullptr);
 
   // Runs a job that check_job() let pass. The result says how long it took.
   nexus_result run(const nexus_job& job,
@@ -32,11 +36,14 @@ class job_runner {
 
  private:
   friend struct operation_table;
-  job_runner(std::unique_ptr<age_stream> age, const armor_codec& armor)
-      : age_(std::move(age)), armor_(armor) {}
+  job_runner(std::unique_ptr<age_stream> age, const armor_codec& armor,
+             std::unique_ptr<prover::task_team> team)
+      : age_(std::move(age)), armor_(armor), team_(std::move(team)) {}
 
   std::unique_ptr<age_stream> age_;
   const armor_codec& armor_;
+  std::unique_ptr<prover::task_team> team_;
+  failure_words words_{};  // of the last failure
 };
 
 }  // namespace nexus::cpu

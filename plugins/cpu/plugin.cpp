@@ -3,17 +3,21 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <new>
+#include <nexus/prover.hpp>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "common/results.hpp"
 #include "common/worker_pool.hpp"
 #include "job_runner.hpp"
+#include "lane_team.hpp"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -25,8 +29,15 @@ using nexus::common::worker_pool;
 using nexus::cpu::armor_codec;
 using nexus::cpu::cipher_choice;
 using nexus::cpu::job_runner;
+using nexus::cpu::lane_team;
+using nexus::cpu::work_board;
 
 struct nexus_device {
+  // Lanes that have nothing to do help with the proofs of others.
+  work_board board{[this](std::size_t lanes) {
+    if (worker_pool* lent = lender.load()) lent->nudge(lanes);
+  }};
+  std::atomic<worker_pool*> lender{nullptr};         // the pool, once it runs
   std::vector<std::unique_ptr<job_runner>> runners;  // one per lane
   std::unique_ptr<worker_pool> pool;  // its threads use the runners
 };
@@ -72,8 +83,10 @@ void describe_loops(const nexus_host* host, nexus_device_info& info) {
     }
     cipher = why == nullptr ? nexus::cpu::ipsec_mb_name() : "openssl";
   }
-  std::snprintf(info.note, sizeof info.note, "armor: %s%s%s",
-                chosen_armor().name, cipher != nullptr ? ", cipher: " : "",
+  const std::string_view prover = nexus::prover_isa_in_use();
+  std::snprintf(info.note, sizeof info.note, "armor: %s, prover: %.*s%s%s",
+                chosen_armor().name, static_cast<int>(prover.size()),
+                prover.data(), cipher != nullptr ? ", cipher: " : "",
                 cipher != nullptr ? cipher : "");
 }
 
@@ -121,7 +134,7 @@ std::int32_t caps(std::uint32_t index, const char* operation,
   }
   nexus_caps made{};  // any size and alignment, no scratch memory
   made.size = sizeof made;
-  made.flags = NEXUS_CAPS_FILLS;
+  made.flags = NEXUS_CAPS_FILLS | NEXUS_CAPS_DRAINS;
   return hand_over(made, caps);
 }
 
@@ -147,7 +160,8 @@ std::int32_t open_device(const nexus_host* host, const nexus_open* options,
   auto made = std::make_unique<nexus_device>();
   for (std::uint32_t i = 0; i < options->lane_count; ++i) {
     made->runners.push_back(
-        job_runner::create(chosen_armor(), chosen_cipher()));
+        job_runner::create(chosen_armor(), chosen_cipher(),
+                           std::make_unique<lane_team>(made->board)));
     if (!made->runners.back()) {
       return refuse(error, NEXUS_E_UNSUPPORTED,
                     "cpu: openssl offers no chacha20-poly1305 here");
@@ -162,11 +176,16 @@ std::int32_t open_device(const nexus_host* host, const nexus_open* options,
                                     const std::atomic<bool>& cancelled) {
     return owner->runners[lane]->run(job, cancelled);
   };
+  wanted.idle = [owner = made.get()](std::uint32_t,
+                                     const std::atomic<bool>& needed) {
+    owner->board.help(needed);
+  };
   made->pool = worker_pool::start(std::move(wanted));
   if (!made->pool) {
     return refuse(error, NEXUS_E_NO_MEMORY,
                   "cpu: the system gives no more threads");
   }
+  made->lender = made->pool.get();
   *device = made.release();
   return NEXUS_OK;
 }
@@ -181,6 +200,7 @@ std::int32_t open(const nexus_host* host, const nexus_open* options,
 }
 
 void close(nexus_device* device) {
+  if (device != nullptr) device->lender = nullptr;
   delete device;
 }
 

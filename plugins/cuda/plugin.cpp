@@ -11,11 +11,14 @@
 #include <thread>
 #include <vector>
 
-#include "common/age_job.hpp"
+#include "common/device_job.hpp"
 #include "common/results.hpp"
 #include "common/worker_pool.hpp"
 #include "cuda_age_lane.hpp"
+#include "cuda_digest_lane.hpp"
+#include "cuda_lane.hpp"
 #include "enumeration.hpp"
+#include "pinned_memory.hpp"
 
 using nexus::common::hand_over;
 using nexus::common::refuse;
@@ -27,8 +30,8 @@ struct nexus_device {
   nexus_device_info info{};
   std::atomic<bool> lost{false};
   struct lane {
-    std::unique_ptr<cuda_age_lane> work;
-    std::vector<std::uint8_t> tags;
+    std::unique_ptr<cuda_lane> shared;  // by the operations
+    nexus::common::job_scratch scratch;
   };
   std::vector<lane> lanes;
   std::unique_ptr<worker_pool> pool;  // its threads use the lanes
@@ -88,7 +91,9 @@ std::int32_t caps(std::uint32_t index, const char* operation,
     made.size = sizeof made;
     made.flags = NEXUS_CAPS_WANTS_IMPORT;
     made.min_bytes = least_bytes;
-    made.preferred_bytes = preferred_bytes;
+    // The statement of a digest fixes its size.
+    made.preferred_bytes =
+        nexus::common::is_digest(operation) ? 0 : preferred_bytes;
     made.max_bytes = max_bytes_of(*found);
     // Of a job of the preferred size: its input and output once more.
     made.scratch_bytes = 2 * preferred_bytes;
@@ -115,7 +120,7 @@ std::int32_t make_lanes(nexus_device& made) {
   on_own_thread([&]() noexcept {
     for (auto& lane : made.lanes) {
       if (status != NEXUS_OK) return;
-      status = cuda_age_lane::create(made.index, lane.work);
+      status = cuda_lane::create(made.index, lane.shared);
     }
   });
   return status;
@@ -136,8 +141,10 @@ std::unique_ptr<worker_pool> start_pool(const nexus_host* host,
   wanted.run = [&owner](std::uint32_t lane, const nexus_job& job,
                         const std::atomic<bool>& cancelled) {
     auto& mine = owner.lanes[lane];
+    cuda_age_lane age(*mine.shared);
+    cuda_digest_lane digest(*mine.shared);
     const nexus_result result =
-        nexus::common::run_job(*mine.work, job, mine.tags, cancelled);
+        nexus::common::run_job(age, digest, job, mine.scratch, cancelled);
     if (result.status == NEXUS_E_LOST) owner.lost = true;
     return result;
   };
@@ -217,8 +224,10 @@ std::int32_t import_buffer(nexus_device* device, void* memory,
   cudaError_t code = cudaSuccess;
   on_own_thread([&]() noexcept {
     code = cudaSetDevice(device->index);
-    if (code == cudaSuccess) {
-      code = cudaHostRegister(memory, bytes, cudaHostRegisterPortable);
+    try {
+      if (code == cudaSuccess) code = pin(memory, bytes);
+    } catch (const std::bad_alloc&) {
+      code = cudaErrorMemoryAllocation;
     }
   });
   if (code == cudaSuccess) *buffer = static_cast<nexus_buffer*>(memory);
@@ -227,7 +236,7 @@ std::int32_t import_buffer(nexus_device* device, void* memory,
 
 void release_buffer(nexus_device* device, nexus_buffer* buffer) {
   on_own_thread([&]() noexcept {
-    if (cudaSetDevice(device->index) == cudaSuccess) cudaHostUnregister(buffer);
+    if (cudaSetDevice(device->index) == cudaSuccess) unpin(buffer);
   });
 }
 

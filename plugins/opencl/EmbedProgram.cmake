@@ -1,6 +1,6 @@
-# cmake -DOUTPUT=FILE.cpp -P EmbedProgram.cmake -- TEXT...: one OpenCL program
-# from several texts, in this order, as a C++ string. What they include of each
-# other is in the list too, so those lines go.
+# cmake -DOUTPUT=FILE.cpp -DNAME=NAME -P EmbedProgram.cmake -- TEXT...: one
+# OpenCL program from several texts, in this order, as the C++ string NAME. What
+# they include of each other is in the list too, so those lines go.
 set(texts "")
 set(found OFF)
 math(EXPR last "${CMAKE_ARGC} - 1")
@@ -14,7 +14,7 @@ endforeach()
 file(WRITE "${OUTPUT}.new"
   "// Made by plugins/opencl/EmbedProgram.cmake.\n"
   "#include \"program_text.hpp\"\n\n"
-  "namespace nexus::opencl {\n\nconst char program_text[] =")
+  "namespace nexus::opencl {\n\nconst char ${NAME}[] =")
 foreach(text IN LISTS texts)
   file(READ "${text}" body)
   string(REGEX REPLACE "#include \"[^\"\n]*\"\n" "" body "${body}")

@@ -98,13 +98,15 @@ void clear_state(__local chunk_state* state, uint lane) {
   for (uint i = lane; i < sizeof(chunk_state) / 4; i += LANES) words[i] = 0;
 }
 
-/* key: 8 words. plain_bytes: of the whole job, whose chunk first_chunk is that
+/* input_at and output_at: where in their memory input and output begin, at
+ * multiples of 16. key: 8 words. plain_bytes: of the whole job, whose chunk first_chunk is that
  * of group 0. Sealed chunks lie with their tags behind them; when opening, the
  * computed tag of chunk n goes to tags + 16 * n. */
 __kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void age_chunks(
-    __global const uchar* input, __global uchar* output, __global uchar* tags,
-    __global const uint* key_words, ulong first_number, ulong plain_bytes,
-    uint first_chunk, uint final_chunk, uint seals) {
+    __global const uchar* input, ulong input_at, __global uchar* output,
+    ulong output_at, __global uchar* tags, __global const uint* key_words,
+    ulong first_number, ulong plain_bytes, uint first_chunk, uint final_chunk,
+    uint seals) {
   __local chunk_state state;
   const uint lane = get_local_id(0);
   const uint chunk = first_chunk + get_group_id(0);
@@ -112,8 +114,9 @@ __kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void age_chunks(
   const uint bytes = (uint)min(left, (ulong)NEXUS_AGE_CHUNK_BYTES);
   const ulong plain_at = (ulong)chunk * NEXUS_AGE_CHUNK_BYTES;
   const ulong sealed_at = (ulong)chunk * NEXUS_AGE_SEALED_BYTES;
-  __global const uchar* in = input + (seals ? plain_at : sealed_at);
-  __global uchar* out = output + (seals ? sealed_at : plain_at);
+  __global const uchar* in =
+      input + input_at + (seals ? plain_at : sealed_at);
+  __global uchar* out = output + output_at + (seals ? sealed_at : plain_at);
   uint key[8], nonce[3], stream[16], r[5], skip[5], sum[5];
 
   for (int i = 0; i < 8; ++i) key[i] = key_words[i];

@@ -1,11 +1,15 @@
 #include "enumeration.hpp"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <string_view>
+#include <system_error>
 
 #include "common/pci.hpp"
 
@@ -128,7 +132,7 @@ device_entry describe(cl_platform_id platform, cl_device_id device) {
   return made;
 }
 
-device_entry nothing_found(const char* why) {
+device_entry nothing_found(const std::string& why) {
   device_entry made;
   made.info.size = sizeof made.info;
   made.info.kind = NEXUS_DEVICE_GPU;
@@ -157,11 +161,48 @@ void add_platform(cl_platform_id platform, std::vector<device_entry>& all) {
   }
 }
 
+// Where the loader looks for drivers.
+std::string drivers_place() {
+  const char* given = ::secure_getenv("OCL_ICD_VENDORS");
+  return given != nullptr && given[0] != '\0' ? given : "/etc/OpenCL/vendors";
+}
+
+bool holds_zero_byte(const std::filesystem::path& path) {
+  std::FILE* file = std::fopen(path.c_str(), "re");
+  if (file == nullptr) return false;
+  char text[4096];
+  const std::size_t bytes = std::fread(text, 1, sizeof text, file);
+  std::fclose(file);
+  return std::memchr(text, 0, bytes) != nullptr;
+}
+
+// A file that is not what the loader expects, or empty. ocl-icd 2.3.1 crashes
+// on a line that begins with a zero byte.
+std::string damaged_driver_file() {
+  std::error_code code;
+  std::filesystem::directory_iterator files(drivers_place(), code);
+  for (; !code && files != std::filesystem::directory_iterator();
+       files.increment(code)) {
+    const auto& path = files->path();
+    if (path.extension() == ".icd" && files->is_regular_file(code) &&
+        holds_zero_byte(path))
+      return path.string();
+  }
+  return {};
+}
+
 std::vector<device_entry> enumerate() {
+  if (const std::string file = damaged_driver_file(); !file.empty()) {
+    return {
+        nothing_found("the loader is not asked, since this names no "
+                      "driver: " +
+                      file)};
+  }
   cl_uint count = 0;
   // With no driver at all, the loader answers an error of its own.
   if (clGetPlatformIDs(0, nullptr, &count) != CL_SUCCESS || count == 0) {
-    return {nothing_found("no OpenCL driver is named in /etc/OpenCL/vendors")};
+    return {nothing_found("no OpenCL driver: none is named in " +
+                          drivers_place() + ", or none of those works")};
   }
   std::vector<cl_platform_id> platforms(count);
   if (clGetPlatformIDs(count, platforms.data(), &count) != CL_SUCCESS) {
@@ -174,6 +215,9 @@ std::vector<device_entry> enumerate() {
     all.push_back(nothing_found("no OpenCL driver has a device"));
   return all;
 }
+
+// Once the drivers were asked.
+std::atomic<const std::vector<device_entry>*> known{nullptr};
 
 }  // namespace
 
@@ -207,13 +251,14 @@ bool card_present() {
 
 bool requested(const nexus_host* host) {
   if (host == nullptr) return true;
+  if (host->get_extension == nullptr) return false;
   const void* wish = host->get_extension(host->context, NEXUS_HOST_REQUESTED);
   if (wish == nullptr) return false;
   const std::string_view name = static_cast<const char*>(wish);
   return name == "*" || name == "opencl";
 }
 
-const std::vector<device_entry>& all_devices(const nexus_host* host) {
+const std::vector<device_entry>& devices_for(const nexus_host* host) {
   static const bool worthwhile = card_present();
   if (!worthwhile && !requested(host)) {
     static const std::vector<device_entry> none = {nothing_found(
@@ -221,7 +266,14 @@ const std::vector<device_entry>& all_devices(const nexus_host* host) {
     return none;
   }
   static const std::vector<device_entry> devices = enumerate();
+  known.store(&devices);
   return devices;
+}
+
+const std::vector<device_entry>& known_devices() {
+  static const std::vector<device_entry> none;
+  const auto* found = known.load();
+  return found != nullptr ? *found : none;
 }
 
 }  // namespace nexus::opencl

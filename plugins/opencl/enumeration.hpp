@@ -24,8 +24,11 @@ inline constexpr std::uint32_t lane_depth = 2;
 
 // All devices of all platforms, in the loader's order; asked for once per
 // process. If there is none, one entry says why. Without a graphics card the
-// drivers are asked only if the user named this plugin (host: who knows).
-const std::vector<device_entry>& all_devices(const nexus_host* host);
+// drivers are asked only if the user of this host named the plugin.
+const std::vector<device_entry>& devices_for(const nexus_host* host);
+
+// The same as far as the drivers have been asked, for whichever host.
+const std::vector<device_entry>& known_devices();
 
 // Whether the device can run our kernels; `why` says what is missing.
 bool can_run(cl_device_id device, std::string& why);

@@ -1,8 +1,10 @@
-// The OpenCL program: core/kernels and age.cl in one. Made by the build.
+// The OpenCL programs: parts of core/kernels and a file of ours in one. Made by
+// the build.
 #pragma once
 
 namespace nexus::opencl {
 
-extern const char program_text[];
+extern const char age_text[];
+extern const char digest_text[];
 
 }  // namespace nexus::opencl

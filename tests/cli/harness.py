@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import functools
 import os
 import pathlib
 import re
@@ -17,6 +18,7 @@ sys.dont_write_bytecode = True  # beside the sources
 
 HERE = pathlib.Path(__file__).resolve().parent
 DATA = HERE / "data"
+VECTORS = HERE.parent / "vectors/prove"
 DEFAULT_BIN = HERE.parents[1] / "build/default/bin/nexus-pipe"
 TIMEOUT = 60  # seconds for one command, on a busy machine
 
@@ -51,15 +53,20 @@ def environment(scratch, bin_dir):
         "LC_ALL": "C.UTF-8",
         "TERM": "dumb",
         "DATA": str(DATA),
+        "VECTORS": str(VECTORS),
         "ALICE": ALICE,
         "BOB": BOB,
     } | {
         # Options of sanitizer builds.
         name: value for name, value in os.environ.items()
         if name.endswith("SAN_OPTIONS")
-    }
+    } | (
+        # PoCL does not end well in a sanitized process, which is not ours to
+        # mend: no OpenCL there.
+        {"OCL_ICD_VENDORS": str(scratch / "no-opencl")} if sanitized() else {})
 
 
+@functools.cache
 def sanitized():
     """Whether the command was built with a sanitizer."""
     with open(binary, "rb") as file:

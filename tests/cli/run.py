@@ -16,8 +16,8 @@ A test file is lines of text; the first comment says what it shows.
     ? 1                  the exit status; 0 where this is not said
 
 Output that is not told must not come. The commands of a file share its folder,
-where HOME is too. Functions for them are in prelude.sh, and $DATA, $ALICE and
-$BOB name the fixed files and recipients. A temporary of nexus-pipe that is left
+where HOME is too. Functions for them are in prelude.sh, and $DATA, $VECTORS,
+$ALICE and $BOB name the fixed files and recipients. A temporary of nexus-pipe that is left
 at the end fails the test.
 """
 

@@ -5,10 +5,11 @@ import re
 
 import harness
 
-COMMANDS = ("encrypt", "decrypt", "keygen", "inspect", "run", "devices",
-            "plugins")
+COMMANDS = ("encrypt", "decrypt", "keygen", "prove", "verify", "digest",
+            "join", "inspect", "run", "devices", "plugins")
 STREAMS = ("encrypt", "decrypt", "run")
-HIDDEN = {"--telemetry": STREAMS}
+PROOFS = ("prove", "verify", "digest")  # streams of segments of a fixed size
+HIDDEN = {"--telemetry": STREAMS + PROOFS}
 
 
 def options_in(text):
@@ -56,9 +57,27 @@ class Help(harness.CommandTest):
                              options_in(self.help["encrypt"]))
         self.assertLessEqual({"-i", "--passphrase-file", "--passphrase-fd"},
                              options_in(self.help["decrypt"]))
+        for command in PROOFS:
+            self.assertLessEqual(streams - {"-o", "--output", "--no-sync",
+                                            "--segment-size"},
+                                 options_in(self.help[command]))
+        segments = {"--segment-rows", "--first-index", "--partial"}
+        self.assertLessEqual(segments, options_in(self.help["digest"]))
+        self.assertLessEqual(segments | {"--security", "--wire", "-o"},
+                             options_in(self.help["prove"]))
+        self.assertLessEqual({"--data", "--root", "--length", "--security"},
+                             options_in(self.help["verify"]))
+        self.assertLessEqual({"--extract-proof", "--extract-public-values",
+                              "-o"}, options_in(self.help["inspect"]))
+        self.assertIn("-o", options_in(self.help["join"]))
         self.assertIn("--why", options_in(self.help["plugins"]))
-        for command in ("inspect", "devices", "plugins"):
+        for command in ("verify", "digest", "inspect", "devices", "plugins"):
             self.assertIn("--json", options_in(self.help[command]))
+
+    def test_a_proof_is_said_not_to_be_zero_knowledge(self):
+        self.assertIn("NOT zero-knowledge", self.help["prove"])
+        overview = self.run_it("--help").stdout.decode()
+        self.assertIn("not zero-knowledge", overview)
 
     def test_a_value_may_follow_a_short_option_at_once(self):
         done = self.run_it("encrypt", "-r" + harness.ALICE, "-oout", input=b"x")

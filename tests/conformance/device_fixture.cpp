@@ -44,9 +44,19 @@ std::size_t aligned_start(const bytes& memory, std::size_t shift) {
   return (64 - address % 64) % 64 + 64 + shift;
 }
 
-// Tags of an age-open job, plainly too many.
+// Room for as many tags as an age-open job may have, and no more.
 std::size_t tag_room(const request& wanted) {
-  return (wanted.input.size() / sealed_chunk + 1) * tag_bytes;
+  return wanted.gives_tags
+             ? (wanted.input.size() / sealed_chunk + 1) * tag_bytes
+             : 0;
+}
+
+// Chunks that are to have a tag, as plugin.h says.
+std::size_t tagged_chunks(view input, std::uint64_t first_chunk) {
+  const std::size_t full = input.size() / sealed_chunk;
+  const std::size_t rest = input.size() % sealed_chunk;
+  const bool is_first = full == 0 && first_chunk == 0;
+  return full + (rest > tag_bytes || (rest == tag_bytes && is_first) ? 1 : 0);
 }
 
 }  // namespace
@@ -128,7 +138,7 @@ flight::flight(const request& wanted, std::uint64_t id)
     : wanted_(wanted),
       input_memory_(wanted.input.size() + 256),
       output_memory_(wanted.capacity + 256 + guard_bytes, guard_value),
-      tags_(tag_room(wanted)) {
+      tags_(tag_room(wanted) + guard_bytes, guard_value) {
   const std::size_t input_at = aligned_start(input_memory_, wanted.input_shift);
   output_at_ = aligned_start(output_memory_, wanted.output_shift);
   std::copy(wanted.input.begin(), wanted.input.end(),
@@ -142,8 +152,12 @@ flight::flight(const request& wanted, std::uint64_t id)
   job_.output_capacity = wanted.capacity;
   job_.params = wanted.params;
   job_.params_bytes = wanted.params_bytes;
-  job_.tags = tags_.data();
-  job_.tags_capacity = tags_.size();
+  job_.tags_capacity = tag_room(wanted);
+  if (job_.tags_capacity != 0) job_.tags = tags_.data();
+  if (wanted.takes_output) {
+    job_.drain = on_drain;
+    job_.drain_context = this;
+  }
 }
 
 flight::~flight() = default;
@@ -154,6 +168,28 @@ void flight::on_done(void* user, std::uint64_t id, const nexus_result* result) {
   self->result_ = *result;
   // Last, since the waiting thread goes on from here.
   self->done_calls_.fetch_add(1, std::memory_order_release);
+}
+
+void flight::on_drain(void* user, std::uint64_t made, std::uint32_t flags) {
+  auto* self = static_cast<flight*>(user);
+  ++self->drain_calls_;
+  self->drained_late_ = self->done_calls_ != 0;
+  self->drained_flags_ = flags;
+  const std::uint64_t there = std::min(made, self->wanted_.capacity);
+  self->drained_.assign(self->job_.output, self->job_.output + there);
+  self->drained_.resize(made);
+}
+
+// At most once, of what the job then said it made.
+void flight::check_drained() const {
+  if (drain_calls_ == 0) return;
+  EXPECT_EQ(drain_calls_, 1);
+  EXPECT_FALSE(drained_late_) << "drained after done";
+  EXPECT_EQ(result_.status, NEXUS_OK) << "drained what then failed";
+  EXPECT_EQ(drained_flags_, result_.flags);
+  EXPECT_EQ(drained_.size(), result_.output_bytes);
+  EXPECT_TRUE(std::equal(drained_.begin(), drained_.end(), job_.output))
+      << "changed the output after it was drained";
 }
 
 std::int32_t flight::submit(nexus_device* device,
@@ -184,7 +220,10 @@ outcome flight::wait() {
       << "wrote before its output";
   EXPECT_TRUE(std::all_of(room_end, output_memory_.end(), is_guard))
       << "wrote past its output";
+  EXPECT_TRUE(std::all_of(tags_.end() - guard_bytes, tags_.end(), is_guard))
+      << "wrote past the room for tags";
   EXPECT_LE(result_.output_bytes, wanted_.capacity);
+  check_drained();
   const std::uint64_t written =
       std::min(result_.output_bytes, wanted_.capacity);
   end.room.assign(begin, room_end);
@@ -197,7 +236,12 @@ outcome flight::wait() {
 // them, and opens the first chunk that differs itself.
 void flight::compare_tags(outcome& end) {
   end.host_compared = true;
+  EXPECT_NE(job_.tags, nullptr) << "tags, but nowhere to put them";
+  EXPECT_EQ(end.status, NEXUS_OK) << "tags alone say nothing of the data";
+  EXPECT_FALSE(end.final_chunk) << "nor of its end";
   const auto* params = static_cast<const nexus_age_params*>(job_.params);
+  const std::size_t chunks = tagged_chunks(wanted_.input, params->first_chunk);
+  EXPECT_EQ(result_.tags_bytes, chunks * tag_bytes);
   const bool last = (params->flags & NEXUS_AGE_LAST) != 0;
   age_key key;
   std::copy(std::begin(params->key), std::end(params->key), key.begin());
@@ -210,15 +254,20 @@ void flight::compare_tags(outcome& end) {
     bool is_final = !full || (last && ends);
     const std::uint64_t number = params->first_chunk + i;
     bool good =
-        sealed.size() >= tag_bytes &&
+        sealed.size() >= tag_bytes && i < chunks &&
         (i + 1) * tag_bytes <= result_.tags_bytes &&
         (sealed.size() > tag_bytes || number == 0) &&
         std::memcmp(tags_.data() + i * tag_bytes,
                     sealed.data() + sealed.size() - tag_bytes, tag_bytes) == 0;
     if (!good && full) {
       is_final = !is_final;
-      good =
-          aead_open(key, chunk_nonce(number, is_final), {}, sealed).has_value();
+      const auto text =
+          aead_open(key, chunk_nonce(number, is_final), {}, sealed);
+      good = text.has_value();
+      if (good) {
+        std::copy(text->begin(), text->end(),
+                  end.room.begin() + static_cast<std::ptrdiff_t>(written));
+      }
     }
     if (!good) {
       end.status = NEXUS_E_DATA;
@@ -227,6 +276,10 @@ void flight::compare_tags(outcome& end) {
     }
     at += sealed.size();
     written += sealed.size() - tag_bytes;
+    if (written > end.output.size()) {
+      ADD_FAILURE() << "claims less output than it has tags";
+      break;
+    }
     end.final_chunk = is_final;
     if (is_final) break;
   }
@@ -256,7 +309,14 @@ bool DeviceTest::runs(const char* operation) const {
 }
 
 outcome DeviceTest::run(const request& wanted) {
-  flight one(wanted, next_id());
+  request offered = wanted;
+  nexus_caps caps{};
+  caps.size = sizeof caps;
+  const bool known =
+      wanted.operation != nullptr &&
+      backend().caps(GetParam().index, wanted.operation, &caps) == NEXUS_OK;
+  offered.takes_output = known && (caps.flags & NEXUS_CAPS_DRAINS) != 0;
+  flight one(offered, next_id());
   const std::int32_t answer = one.submit(device(), backend());
   if (answer == NEXUS_OK) return one.wait();
   EXPECT_NE(answer, NEXUS_E_BUSY) << "an idle lane has room";

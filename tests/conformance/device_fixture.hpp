@@ -44,6 +44,8 @@ struct request {
   std::uint32_t lane = 0;
   std::size_t input_shift = 0;  // bytes off a 64-byte boundary
   std::size_t output_shift = 0;
+  bool takes_output = false;  // by nexus_job.drain, as the device's caps say
+  bool gives_tags = false;    // room for tags that the device need not compare
 };
 
 // What came of it.
@@ -73,6 +75,8 @@ class flight {
 
  private:
   static void on_done(void* user, std::uint64_t id, const nexus_result* result);
+  static void on_drain(void* user, std::uint64_t bytes, std::uint32_t flags);
+  void check_drained() const;
   void compare_tags(outcome& end);
 
   request wanted_;
@@ -81,6 +85,11 @@ class flight {
   nexus_job job_{};
   nexus_result result_{};
   std::atomic<int> done_calls_{0};
+  // What was drained; done is called after that.
+  int drain_calls_ = 0;
+  bool drained_late_ = false;
+  std::uint32_t drained_flags_ = 0;
+  bytes drained_;
   bool wrong_id_ = false;
 };
 

@@ -15,12 +15,15 @@
       <!-- check: file NAME -->    is written to NAME, for the runs after it
   All of them share a scratch folder, whose HOME is empty at first. `cc`, `c++`
   and `pkg-config nexus-pipe` stand for those of the build.
-- The worked example of docs/file-formats.md decrypts, here and with age.
+- The worked example of docs/file-formats.md decrypts, here and with age; that
+  of a proof stream is what the command writes, and its numbers follow from the
+  page.
 """
 
 import argparse
 import hashlib
 import hmac
+import json
 import os
 import pathlib
 import re
@@ -31,6 +34,10 @@ import subprocess
 import sys
 import tempfile
 import unittest
+
+sys.dont_write_bytecode = True  # beside the sources
+
+import proof_root  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 SKIPPED_FOLDERS = {".git", "build", "node_modules"}
@@ -143,6 +150,23 @@ class Options(unittest.TestCase):
                 text = output_of("bash", "-c", "source $0; "
                                  "_nexus_pipe_options $1", script, command)
                 self.assert_options("bash", command, text.split())
+
+    def test_completions_offer_the_values_that_the_commands_take(self):
+        texts = {path.name: path.read_text() for path in
+                 (given.root / "completions").iterdir()}
+        self.assertEqual(len(texts), 3)
+        for command, option in (
+                ("encrypt", "--policy"), ("encrypt", "--io"),
+                ("encrypt", "--progress"), ("prove", "--security"),
+                ("prove", "--wire")):
+            done = subprocess.run([given.bin, command, option, "?"], text=True,
+                                  stdin=subprocess.DEVNULL,
+                                  stderr=subprocess.PIPE)
+            values = re.search(r'"\?" is none of (.*)', done.stderr)[1]
+            for name, text in texts.items():
+                with self.subTest(shell=name, option=option):
+                    self.assertRegex(text, rf"-*{option[2:]}\b[^#]*?[\"(]"
+                                     rf"{values.replace(', ', ' ')}[\")]")
 
     def test_bash_completes_every_command(self):
         text = output_of(
@@ -363,6 +387,77 @@ class WorkedExample(unittest.TestCase):
     @unittest.skipUnless(shutil.which("age"), "needs age")
     def test_age_decrypts_it(self):
         self.decrypt("age", "-d")
+
+
+class ProofExample(unittest.TestCase):
+    """Of the five bytes "hello", in segments of 256 rows."""
+
+    @classmethod
+    def setUpClass(cls):
+        text = (given.root / "docs/file-formats.md").read_text()
+        cls.text = text[text.index("### A worked example of a proof stream"):]
+        cls.stream = subprocess.run(
+            [given.bin, "prove", "--segment-rows", "256"], input=b"hello",
+            stdout=subprocess.PIPE, timeout=TIMEOUT, check=True).stdout
+        cls.digest = proof_root.segment_digest(b"hello", 0, True)
+        cls.root = proof_root.stream_root([(5, cls.digest)], 256)
+
+    def test_the_command_writes_what_the_page_shows(self):
+        dump = re.search(r"<!-- proof stream -->\n```\w*\n(.*?)```", self.text,
+                         re.S)[1]
+        shown = re.findall(r"^([0-9a-f]{6}): ((?:[0-9a-f]{2} ?)+)", dump, re.M)
+        self.assertEqual(len(shown), 15)
+        for offset, octets in shown:
+            octets = bytes.fromhex(octets)
+            at = int(offset, 16)
+            self.assertEqual(self.stream[at:at + len(octets)], octets, offset)
+        self.assertIn(f"writes {len(self.stream):,} bytes", self.text)
+        self.assertEqual(at + len(octets), len(self.stream))
+
+    def test_the_parts_are_where_the_page_says(self):
+        rows = re.findall(r"^\| ([0-9a-f]{6}) \| `([0-9a-f]+)` \|", self.text,
+                          re.M)
+        self.assertEqual(len(rows), 10)
+        for offset, octets in rows:
+            octets = bytes.fromhex(octets)
+            at = int(offset, 16)
+            self.assertEqual(self.stream[at:at + len(octets)], octets, offset)
+
+    def test_digest_and_root_follow_from_the_bytes(self):
+        self.assertEqual(self.stream[0x86:0xa6],
+                         proof_root.as_bytes(self.digest))
+        self.assertEqual(self.stream[-32:], proof_root.as_bytes(self.root))
+
+    def test_the_numbers_in_between_are_those_of_the_page(self):
+        tag = proof_root.ROOT_TAG
+        for name, expected in (
+                ("lanes 0 to 3 of row 0",
+                 proof_root.limbs(int.from_bytes(b"hello", "little"), 4)),
+                ("digest", self.digest),
+                ("public values 8 to 15", proof_root.statement(5, 0, True)),
+                ("root, lanes 16 to 23 at the beginning",
+                 [tag, 1, 8, 0, 0, 0, 0, 0]),
+                ("block of the segment, lanes 8 to 15",
+                 [5, 0, 0, 0, 1, 0, 0, 0]),
+                ("block of the end, lanes 0 to 15",
+                 [1, 0, 5, *[0] * 9, 2, 0, 0, 0]),
+                ("root", self.root)):
+            row = re.search(rf"^\| {name} \| ([0-9, ]+) \|$", self.text, re.M)
+            self.assertEqual(row[1], ", ".join(map(str, expected)), name)
+
+    def test_digests_are_those_of_known_proofs(self):
+        vectors = proof_root.VECTORS
+        for case in json.loads((vectors / "cases.json").read_text()):
+            if case["rows"] > 512:
+                continue
+            data = subprocess.run(
+                [sys.executable, vectors / "make_input.py",
+                 str(case["length"]), str(case["seed"])],
+                stdout=subprocess.PIPE, check=True).stdout
+            self.assertEqual(
+                proof_root.segment_digest(data, case["index"], case["last"]) +
+                proof_root.statement(len(data), case["index"], case["last"]),
+                case["public_values"], case["name"])
 
 
 def main():

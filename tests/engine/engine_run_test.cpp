@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <set>
 
 #include "support/engine_fixture.hpp"
 
@@ -419,6 +420,84 @@ TEST(EngineRun, ProgressIsReportedAndTelemetryAddsUp) {
   EXPECT_EQ(t.devices[0].input_bytes, text.size());
   EXPECT_EQ(t.window_used, 0u);
   EXPECT_GT(t.loop_beats, 0u);
+}
+
+// Notes on which threads the inner operation is asked for its checks.
+class watching final : public operation {
+ public:
+  explicit watching(std::unique_ptr<operation> inner)
+      : inner_(std::move(inner)) {}
+  std::string_view name() const noexcept override { return inner_->name(); }
+  status prologue(prologue_io& io) override { return inner_->prologue(io); }
+  result<operation_plan> plan(const plan_request& request) override {
+    return inner_->plan(request);
+  }
+  result<job_request> make_job(const segment_view& segment) override {
+    return inner_->make_job(segment);
+  }
+  bool check_takes_long(const segment_view& segment,
+                        const job_outcome& outcome) const override {
+    return inner_->check_takes_long(segment, outcome);
+  }
+  verdict check(const segment_view& segment,
+                const job_outcome& outcome) override {
+    const bool slow = inner_->check_takes_long(segment, outcome);
+    char thread[16] = {};
+    ::pthread_getname_np(::pthread_self(), thread, sizeof thread);
+    (slow ? slow_ : quick_).insert(thread);
+    if (segment.stage == 0) {
+      in_order_ = in_order_ && segment.index == next_;
+      next_ = segment.index + 1;
+    }
+    return inner_->check(segment, outcome);
+  }
+  status epilogue(prologue_io& io) override { return inner_->epilogue(io); }
+
+  std::set<std::string> slow_, quick_;
+  bool in_order_ = true;
+
+ private:
+  std::unique_ptr<operation> inner_;
+  std::uint64_t next_ = 0;
+};
+
+// Line by line, that would keep the engine's thread for milliseconds.
+TEST(EngineRun, LinesThatEndDifferentlyAreDecodedOffTheEnginesThread) {
+  const bytes text = sample(5000000);
+  const bytes plain = encrypted(text.size(), true);
+  std::string file;
+  std::size_t lines = 0;
+  for (const std::byte byte : plain) {
+    const auto c = static_cast<char>(byte);
+    if (c == '\n' && ++lines % 3 == 0) file += '\r';
+    file += c;
+  }
+  engine machine(cpu_options());
+  watching work(decryption());
+  const auto opened = run_in_memory(machine, work, as_bytes(file));
+  ASSERT_TRUE(opened.report.outcome.ok()) << opened.report.outcome.message();
+  EXPECT_EQ(opened.output, text);
+  EXPECT_EQ(work.slow_, std::set<std::string>{"nexus-block"});
+  EXPECT_EQ(work.quick_, std::set<std::string>{"nexus-engine"});
+  EXPECT_TRUE(work.in_order_);
+
+  watching even(decryption());
+  const auto quick = run_in_memory(machine, even, plain);
+  ASSERT_TRUE(quick.report.outcome.ok());
+  EXPECT_TRUE(even.slow_.empty()) << "a detour that was not needed";
+}
+
+// More would only go cold in the caches.
+TEST(EngineRun, TheLanesOfOneDeviceKeepFewSegmentsInFlight) {
+  const bytes text = sample(12000000);
+  engine_options options = cpu_options();
+  options.segment_bytes = 65536;
+  engine machine(options);
+  const auto sealed = encrypt_with(machine, text);
+  ASSERT_TRUE(sealed.report.outcome.ok());
+  EXPECT_EQ(sealed.report.statistics.window, 64u);
+  EXPECT_LE(sealed.report.statistics.window_peak, 8u);
+  EXPECT_GT(sealed.report.statistics.window_peak, 2u);
 }
 
 TEST(EngineRun, ASlowSourceIsPassedOnChunkByChunk) {

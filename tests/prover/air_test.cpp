@@ -4,8 +4,8 @@
 
 #include "golden.hpp"
 #include "oracle.hpp"
+#include "prover/host_storage.hpp"
 #include "prover/scalar_backend.hpp"
-#include "prover/scalar_storage.hpp"
 
 namespace nexus::prover {
 namespace {

@@ -1,12 +1,14 @@
 // The public functions.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nexus/prover.hpp>
 #include <thread>
 
 #include "golden.hpp"
 #include "prover/prove.hpp"
 #include "prover/scalar_backend.hpp"
+#include "prover/simd/isa.hpp"
 #include "prover/verify.hpp"
 #include "prover/wire.hpp"
 
@@ -114,6 +116,26 @@ TEST(prove_segment, gives_the_same_bytes_on_threads_at_once) {
   for (const auto& proof : proofs) {
     EXPECT_EQ(proof->bytes, expected->bytes);
   }
+}
+
+TEST(prove_segment, gives_the_same_bytes_on_any_number_of_threads) {
+  const bytes data = make_input(20000, 9);
+  const auto expected = prove_segment(data, {});
+  ASSERT_TRUE(expected.ok());
+  for (const unsigned threads : {0U, 2U, 7U, 1000U}) {
+    proof_options options;
+    options.threads = threads;
+    const auto proved = prove_segment(data, {}, options);
+    ASSERT_TRUE(proved.ok());
+    EXPECT_EQ(proved->bytes, expected->bytes) << threads;
+  }
+}
+
+TEST(prover_isa_in_use, is_one_that_the_machine_has) {
+  const auto available = prover::available_isas();
+  EXPECT_TRUE(std::any_of(available.begin(), available.end(), [](auto isa) {
+    return name_of(isa) == prover_isa_in_use();
+  }));
 }
 
 // With few queries: all sizes around the borders of lanes, rows and leaves.

@@ -1,15 +1,16 @@
-// The scalar backend's primitives against naive arithmetic, and what the
-// protocol does when a primitive fails.
+// Every backend's primitives against naive arithmetic, and what the protocol
+// does when a primitive fails.
 #include <gtest/gtest.h>
 
 #include <random>
 
+#include "devices.hpp"
 #include "golden.hpp"
 #include "oracle.hpp"
 #include "prover/air.hpp"
+#include "prover/host_storage.hpp"
 #include "prover/prove.hpp"
 #include "prover/scalar_backend.hpp"
-#include "prover/scalar_storage.hpp"
 #include "prover/verify.hpp"
 #include "prover/wire.hpp"
 
@@ -29,6 +30,15 @@ oracle::quartic plain(const ext& a) {
           a.c[3].canonical()};
 }
 
+class every_backend : public testing::TestWithParam<device_kind> {
+ protected:
+  const test_device device{GetParam()};
+};
+
+INSTANTIATE_TEST_SUITE_P(machine, every_backend,
+                         testing::ValuesIn(device_kinds({1, 3})),
+                         device_name());
+
 // Columns of random values on shift * H, in order.
 struct columns_fixture {
   std::vector<oracle::column> values;
@@ -36,7 +46,7 @@ struct columns_fixture {
 
   columns_fixture(std::size_t width, std::uint64_t seed) {
     std::mt19937_64 random(seed);
-    auto made = std::make_unique<scalar_matrix>(log_rows, width);
+    auto made = std::make_unique<host_matrix>(log_rows, width);
     values.assign(width, oracle::column(rows));
     std::vector<fp> row(width);
     for (std::size_t i = 0; i < rows; ++i) {
@@ -50,18 +60,17 @@ struct columns_fixture {
   }
 };
 
-TEST(scalar_backend, extends_columns_from_any_coset) {
-  scalar_backend device;
+TEST_P(every_backend, extends_columns_from_any_coset) {
   for (const std::uint64_t shift : {1, 3, 777}) {
     columns_fixture columns(19, shift);
     const auto extended =
-        *device.extend(std::move(columns.stored), fp::from(shift));
+        *device->extend(std::move(columns.stored), fp::from(shift));
     ASSERT_EQ(extended->log_height(), log_rows + 1);
     for (const std::size_t c : {0, 15, 16, 18}) {
       const auto expected = oracle::extend(columns.values[c], shift);
       for (std::uint32_t r = 0; r < 2 * rows; ++r) {
         const std::array<const matrix*, 1> view = {extended.get()};
-        const auto row = *device.gather_rows(view, std::span(&r, 1));
+        const auto row = *device->gather_rows(view, std::span(&r, 1));
         ASSERT_EQ(row.size(), 19U);
         ASSERT_EQ(row[c].canonical(), expected[r]) << r;
       }
@@ -69,13 +78,12 @@ TEST(scalar_backend, extends_columns_from_any_coset) {
   }
 }
 
-TEST(scalar_backend, evaluates_columns_at_points_outside_of_the_domain) {
-  scalar_backend device;
+TEST_P(every_backend, evaluates_columns_at_points_outside_of_the_domain) {
   columns_fixture columns(5, 8);
   std::mt19937_64 random(9);
   const std::array points = {random_ext(random), random_ext(random)};
-  const auto extended = *device.extend(std::move(columns.stored), one);
-  const auto values = *device.evaluate(*extended, points);
+  const auto extended = *device->extend(std::move(columns.stored), one);
+  const auto values = *device->evaluate(*extended, points);
   ASSERT_EQ(values.size(), 10U);
   for (std::size_t c = 0; c < 5; ++c) {
     std::vector<oracle::quartic> coefficients;
@@ -89,13 +97,12 @@ TEST(scalar_backend, evaluates_columns_at_points_outside_of_the_domain) {
   }
 }
 
-TEST(scalar_backend, hashes_the_rows_of_several_matrices_together) {
-  scalar_backend device;
+TEST_P(every_backend, hashes_the_rows_of_several_matrices_together) {
   columns_fixture wide(20, 1);
   columns_fixture narrow(3, 2);
   const std::array<const matrix*, 2> both = {wide.stored.get(),
                                              narrow.stored.get()};
-  const auto hashes = *device.hash_rows(both);
+  const auto hashes = *device->hash_rows(both);
   for (const std::uint32_t r : {0, 1, 100, 255}) {
     std::vector<oracle::number> row;
     for (const auto* part : {&wide, &narrow}) {
@@ -103,7 +110,7 @@ TEST(scalar_backend, hashes_the_rows_of_several_matrices_together) {
         row.push_back(column[oracle::reversed(r, log_rows)]);
       }
     }
-    const auto found = *device.gather_hashes(*hashes, std::span(&r, 1));
+    const auto found = *device->gather_hashes(*hashes, std::span(&r, 1));
     const auto expected = oracle::hash_row(row);
     for (std::size_t i = 0; i < 8; ++i) {
       EXPECT_EQ(found[0][i].canonical(), expected[i]);
@@ -112,8 +119,7 @@ TEST(scalar_backend, hashes_the_rows_of_several_matrices_together) {
 }
 
 // By the formula, for openings of two matrices, one of them at two points.
-TEST(scalar_backend, reduces_openings) {
-  scalar_backend device;
+TEST_P(every_backend, reduces_openings) {
   columns_fixture wide(18, 3);
   columns_fixture narrow(4, 4);
   std::mt19937_64 random(10);
@@ -124,15 +130,15 @@ TEST(scalar_backend, reduces_openings) {
   for (auto& x : claims) {
     x = random_ext(random);
   }
-  const auto first = *device.extend(std::move(wide.stored), one);
-  const auto second = *device.extend(std::move(narrow.stored), one);
+  const auto first = *device->extend(std::move(wide.stored), one);
+  const auto second = *device->extend(std::move(narrow.stored), one);
   const std::span<const ext> all = claims;
   const std::array<opening, 3> openings = {{
       {first.get(), z0, all.subspan(0, 18)},
       {first.get(), z1, all.subspan(18, 18)},
       {second.get(), z0, all.subspan(36, 4)},
   }};
-  const auto reduced = *device.reduce_openings(openings, alpha);
+  const auto reduced = *device->reduce_openings(openings, alpha);
   for (const std::uint32_t r : {0, 1, 255, 256, 511}) {
     const fp x = fp::from(3) * power(fp::from(oracle::root(log_rows + 1)),
                                      oracle::reversed(r, log_rows + 1));
@@ -140,52 +146,50 @@ TEST(scalar_backend, reduces_openings) {
     ext factor = ext_one;
     for (const auto& each : openings) {
       const std::array<const matrix*, 1> view = {each.codewords};
-      const auto row = *device.gather_rows(view, std::span(&r, 1));
+      const auto row = *device->gather_rows(view, std::span(&r, 1));
       for (std::size_t k = 0; k < row.size(); ++k) {
         expected += factor * (each.values[k] - ext(row[k])) *
                     inverse(each.point - ext(x));
         factor *= alpha;
       }
     }
-    EXPECT_EQ(device.gather_groups(*reduced, 0, std::span(&r, 1))->front(),
+    EXPECT_EQ(device->gather_groups(*reduced, 0, std::span(&r, 1))->front(),
               expected);
   }
 }
 
-TEST(scalar_backend, folds_as_the_verifier_does) {
-  scalar_backend device;
+TEST_P(every_backend, folds_as_the_verifier_does) {
   std::mt19937_64 random(11);
-  scalar_codeword values(9);
+  host_codeword values(9);
   for (auto& x : values.values) {
     x = random_ext(random);
   }
   const ext beta = random_ext(random);
   for (unsigned log_arity = 1; log_arity <= 3; ++log_arity) {
-    const auto folded = *device.fold(values, beta, log_arity);
-    const auto hashes = *device.hash_groups(values, log_arity);
+    const auto folded = *device->fold(values, beta, log_arity);
+    const auto hashes = *device->hash_groups(values, log_arity);
     const std::size_t arity = std::size_t{1} << log_arity;
     ASSERT_EQ(folded->log_length(), 9 - log_arity);
     for (std::uint32_t g = 0; g < 512 / arity; ++g) {
       const auto at = std::span(&g, 1);
-      const auto group = *device.gather_groups(values, log_arity, at);
-      EXPECT_EQ(device.gather_groups(*folded, 0, at)->front(),
+      const auto group = *device->gather_groups(values, log_arity, at);
+      EXPECT_EQ(device->gather_groups(*folded, 0, at)->front(),
                 fold_group(group, g, 9, beta));
       row_hasher hasher;
       for (const ext& x : group) {
         hasher.absorb(x.c);
       }
-      EXPECT_EQ(device.gather_hashes(*hashes, at)->front(), hasher.finish());
+      EXPECT_EQ(device->gather_hashes(*hashes, at)->front(), hasher.finish());
     }
   }
 }
 
-TEST(scalar_backend, finds_the_smallest_witness) {
-  scalar_backend device;
+TEST_P(every_backend, finds_the_smallest_witness) {
   for (std::uint32_t seed = 0; seed < 20; ++seed) {
     challenger each;
     each.observe(fp::from(seed));
     const auto state = each.grinding();
-    const auto witness = *device.grind(state, 5);
+    const auto witness = *device->grind(state, 5);
     EXPECT_TRUE(earns(state, witness, 5));
     for (std::uint32_t smaller = 0; smaller < witness; ++smaller) {
       EXPECT_FALSE(earns(state, smaller, 5));
@@ -288,7 +292,7 @@ class lying_backend : public scalar_backend {
   result<segment_witness> make_witness(byte_view data,
                                        const segment_statement& s) override {
     auto made = scalar_backend::make_witness(data, s);
-    auto& trace = static_cast<scalar_matrix&>(*made->trace);
+    auto& trace = static_cast<host_matrix&>(*made->trace);
     const std::size_t place = oracle::reversed(row, trace.log_height());
     if (witness_error == 0) {
       trace.row(column / 16, place)[column % 16] += one;

@@ -5,42 +5,72 @@
 
 #include <nlohmann/json.hpp>
 
+#include "devices.hpp"
 #include "prover/prove.hpp"
-#include "prover/scalar_backend.hpp"
 #include "prover/verify.hpp"
 #include "prover/wire.hpp"
 
 namespace nexus::prover {
 namespace {
 
-class golden_proof : public testing::TestWithParam<golden_case> {};
+// The scalar backend is slow: of the large cases it is spared.
+constexpr std::uint64_t scalar_rows = 2048;
+
+struct case_on_device {
+  golden_case expected;
+  device_kind kind;
+};
+
+std::ostream& operator<<(std::ostream& out, const case_on_device& value) {
+  return out << value.expected << " on " << value.kind;
+}
+
+std::vector<case_on_device> cases_on_devices() {
+  std::vector<case_on_device> out;
+  for (const auto& each : golden_cases()) {
+    for (const auto& kind : device_kinds({1, 2})) {
+      const bool small = each.rows <= scalar_rows;
+      if (small || (kind.isa != prover_isa::scalar && kind.threads == 2)) {
+        out.push_back({each, kind});
+      }
+    }
+  }
+  return out;
+}
+
+class golden_proof : public testing::TestWithParam<case_on_device> {
+ protected:
+  const golden_case& expected = GetParam().expected;
+  const device_kind& kind = GetParam().kind;
+};
 
 TEST_P(golden_proof, has_the_digest) {
-  const auto& expected = GetParam();
   const bytes input = expected.input();
   ASSERT_EQ(sha256_hex(input), expected.input_sha256);
   EXPECT_EQ(segment_rows(expected.length), expected.rows);
-  const auto ours = digest_segment(input, expected.position);
-  ASSERT_TRUE(ours.ok());
-  EXPECT_EQ(*ours, expected.digest);
+  EXPECT_EQ(to_integers(digest_with(kind.isa, input, expected.statement())),
+            expected.digest);
   const auto publics = expected.statement().publics(root_of(expected));
   for (std::size_t i = 0; i < publics.size(); ++i) {
     EXPECT_EQ(publics[i].canonical(), expected.publics[i]);
   }
 }
 
-// Each with both wires: where no golden bytes are, the verifier must agree.
+// Small ones with both wires: where no golden bytes are, the verifier must
+// agree.
 TEST_P(golden_proof, is_made_byte_for_byte) {
-  const auto& expected = GetParam();
-  scalar_backend device;
+  const test_device device(kind);
   for (const auto wire : wires) {
+    const auto w = static_cast<std::size_t>(wire);
+    if (expected.rows > scalar_rows && expected.proof_sha256[w].empty()) {
+      continue;
+    }
     const auto proved =
-        prove_stark(device, expected.input(), expected.statement(),
+        prove_stark(*device, expected.input(), expected.statement(),
                     expected.parameters, wire);
     ASSERT_TRUE(proved.ok());
     const bytes ours = encode(proved->proof, proved->shape);
     EXPECT_LE(ours.size(), encoded_limit(proved->shape));
-    const auto w = static_cast<std::size_t>(wire);
     if (!expected.proof_sha256[w].empty()) {
       EXPECT_EQ(ours.size(), expected.proof_length[w]);
       EXPECT_EQ(sha256_hex(ours), expected.proof_sha256[w]);
@@ -50,13 +80,18 @@ TEST_P(golden_proof, is_made_byte_for_byte) {
       EXPECT_EQ(ours, golden_bytes);
     }
     EXPECT_TRUE(verify_stark(ours, expected.statement(), root_of(expected),
-                             expected.parameters, wire)
+                             expected.parameters, wire, kind.isa)
                     .ok());
   }
+  EXPECT_EQ(device.kernels_run() != 0, kind.isa != prover_isa::scalar);
 }
 
-INSTANTIATE_TEST_SUITE_P(cases, golden_proof, testing::ValuesIn(golden_cases()),
-                         [](const auto& each) { return each.param.name; });
+INSTANTIATE_TEST_SUITE_P(cases, golden_proof,
+                         testing::ValuesIn(cases_on_devices()),
+                         [](const auto& each) {
+                           return each.param.expected.name + "_" +
+                                  each.param.kind.name();
+                         });
 
 struct proof_file {
   std::string name;
@@ -79,10 +114,12 @@ class golden_file : public testing::TestWithParam<proof_file> {};
 
 TEST_P(golden_file, is_accepted) {
   const auto& expected = golden(GetParam().name);
-  const auto verdict =
-      verify_stark(expected.proof(GetParam().wire), expected.statement(),
-                   root_of(expected), expected.parameters, GetParam().wire);
-  EXPECT_TRUE(verdict.ok()) << verdict.message();
+  for (const auto isa : available_isas()) {
+    const auto verdict = verify_stark(
+        expected.proof(GetParam().wire), expected.statement(),
+        root_of(expected), expected.parameters, GetParam().wire, isa);
+    EXPECT_TRUE(verdict.ok()) << name_of(isa) << ": " << verdict.message();
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(

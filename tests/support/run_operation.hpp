@@ -18,6 +18,8 @@ struct run_settings {
   std::uint64_t segment_bytes = 65536;
   // Bytes that a peek yields beyond those asked for.
   std::size_t peek_ahead = 0;
+  // The device compares no tags where the operation can.
+  bool leaves_tags = false;
   // Spoils what the device said of a job. attempt: 0, then one more for each
   // resubmission.
   std::function<void(const segment_view&, int attempt, job_outcome&)> tamper;
@@ -166,11 +168,19 @@ class operation_runner {
       if (job->needed) {
         done = naive_job(stage.job, job->params, segment.input);
       }
-      job_outcome outcome{done.output.size(),
-                          done.data_error,
-                          done.error_offset,
-                          done.flags,
-                          {}};
+      if (settings_.leaves_tags && job->tags_bytes != 0) {
+        nexus_age_params p{};
+        std::memcpy(&p, job->params.data(), sizeof p);
+        done = naive_open_tags(p, segment.input);
+        if (done.tags.size() > job->tags_bytes)
+          return defect("no room for the tags");
+      }
+      job_outcome outcome;
+      outcome.output_bytes = done.output.size();
+      outcome.data_error = done.data_error;
+      outcome.error_offset = done.error_offset;
+      outcome.flags = done.flags;
+      outcome.tags = done.tags;
       if (done.output.size() > capacity) return defect("output too small");
       output = std::move(done.output);
       if (job->needed) output.resize(capacity, std::byte{0xee});

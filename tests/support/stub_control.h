@@ -28,6 +28,9 @@ extern "C" {
  *   pci=TEXT          default empty
  *   on_request=0|1
  *   import=0|1        whether caps ask for imported buffers
+ *   import_code=CODE  import_buffer() answers this
+ *   drains=0|1        whether it writes its output itself where it may
+ *   tags=0|1          age-open leaves comparing to the host where it may
  *   operations=A,B    those it can run; default all
  *   open_code=CODE    open() answers this
  * of a device, read at each job; jobs are counted from 1 as they are accepted:
@@ -36,6 +39,7 @@ extern "C" {
  *   busy=WHEN         submit() answers NEXUS_E_BUSY; counts calls of submit()
  *   refuse=WHEN       submit() answers `code`; counts calls of submit()
  *   corrupt=WHEN      one bit of the output is flipped, the result says OK
+ *   regret=WHEN       the job is done, drained too, and then fails with `code`
  *   lost=WHEN         the device is lost from this job on: jobs and health()
  *                     answer NEXUS_E_LOST until it is reset
  *   delay_us=N        before the job runs; cancel() ends it
@@ -46,6 +50,7 @@ extern "C" {
  *   done=worker|thread|submit   who calls `done`: the lane's thread (default),
  *                     one that runs no jobs, or submit() itself before it
  *                     returns (then nothing delays, holds or reorders)
+ *   health=CODE       what health() says, unless the device is lost
  *   hold=0|1          jobs wait until release() or cancel(), or hold=0
  * WHEN: none, all, first:N, every:N, only:N, after:N
  * CODE: OK DATA DEVICE LOST NO_MEMORY BUSY CANCELLED UNSUPPORTED ARGUMENT */
@@ -55,12 +60,17 @@ typedef struct nexus_stub_counters {
   uint64_t closed;
   uint64_t submitted; /* calls of submit() */
   uint64_t accepted;
-  uint64_t completed; /* calls of done */
-  uint64_t cancelled; /* calls of cancel() */
-  uint64_t most_held; /* accepted and not yet completed, at one time */
-  uint64_t imported;  /* calls of import_buffer() */
-  uint64_t released;  /* calls of release_buffer() */
-  uint64_t bytes;     /* of input accepted */
+  uint64_t completed;     /* calls of done */
+  uint64_t cancelled;     /* calls of cancel() */
+  uint64_t most_held;     /* accepted and not yet completed, at one time */
+  uint64_t imported;      /* calls of import_buffer() */
+  uint64_t released;      /* calls of release_buffer() */
+  uint64_t bytes;         /* of input accepted */
+  uint64_t imported_jobs; /* whose input or output was imported */
+  uint64_t bad_imports;   /* jobs with an import that is released, or another
+                             device's, or does not hold the buffer; wrong
+                             releases; those left when the device closes */
+  uint64_t health_asked;  /* calls of health() */
 } nexus_stub_counters;
 
 typedef struct nexus_stub_control {

@@ -15,16 +15,17 @@
 #include <thread>
 #include <vector>
 
-#include "job_runner.hpp"
 #include "common/results.hpp"
+#include "common/worker_pool.hpp"
+#include "job_runner.hpp"
+#include "soft_age_lane.hpp"
 #include "stub_control.h"
 #include "stub_state.hpp"
-#include "common/worker_pool.hpp"
 
 using nexus::common::hand_over;
-using nexus::cpu::job_runner;
 using nexus::common::refuse;
 using nexus::common::worker_pool;
+using nexus::cpu::job_runner;
 using nexus::stub::device_record;
 using nexus::stub::device_settings;
 using nexus::stub::exists;
@@ -82,16 +83,17 @@ class completer {
 
 }  // namespace
 
+struct nexus_buffer {
+  const std::uint8_t* memory;
+  std::uint64_t bytes;
+};
+
 struct nexus_device {
   std::uint32_t index = 0;
   std::vector<std::unique_ptr<job_runner>> runners;  // one per lane
   std::unique_ptr<job_runner> inline_runner;         // for done=submit
   completer late;
   std::unique_ptr<worker_pool> pool;
-};
-
-struct nexus_buffer {
-  void* memory;
 };
 
 namespace {
@@ -170,6 +172,13 @@ bool is_lost(const order& job, const device_settings& set) {
   return lost;
 }
 
+// As a graphics card does it. Other jobs are those of the cpu plugin.
+nexus_result leave_tags(const order& job, const std::atomic<bool>& cancelled) {
+  nexus::test::soft_age_lane lane;
+  std::vector<std::uint8_t> tags;
+  return nexus::common::run_age(lane, job, tags, cancelled);
+}
+
 nexus_result execute(job_runner& runner, const order& job,
                      const device_settings& set,
                      const std::atomic<bool>& cancelled) {
@@ -182,9 +191,19 @@ nexus_result execute(job_runner& runner, const order& job,
     }
     return nexus::common::failed(set.code, "stub: told to fail");
   }
-  const nexus_result result = runner.run(job, cancelled);
+  const bool opens = std::strcmp(job.operation, NEXUS_JOB_AGE_OPEN) == 0;
+  nexus_job quiet = job;  // what is drained is drained below, spoilt or not
+  quiet.drain = nullptr;
+  const nexus_result result = set.tags && opens ? leave_tags(job, cancelled)
+                                                : runner.run(quiet, cancelled);
   if (result.output_bytes > 0 && set.corrupt.holds(job.number)) {
     job.output[result.output_bytes / 2] ^= 1;
+  }
+  if (job.drain != nullptr && result.status == NEXUS_OK) {
+    job.drain(job.drain_context, result.output_bytes, result.flags);
+  }
+  if (set.regret.holds(job.number)) {
+    return nexus::common::failed(set.code, "stub: told to think again");
   }
   return result;
 }
@@ -256,6 +275,7 @@ std::int32_t caps(std::uint32_t index, const char* operation,
   nexus_caps made{};
   made.size = sizeof made;
   made.flags = set.import ? +NEXUS_CAPS_WANTS_IMPORT : 0u;
+  if (set.drains) made.flags |= NEXUS_CAPS_DRAINS;
   made.min_bytes = set.min_bytes;
   made.preferred_bytes = set.preferred_bytes;
   made.max_bytes = set.max_bytes;
@@ -329,9 +349,31 @@ std::int32_t open(const nexus_host* host, const nexus_open* options,
 void close(nexus_device* device) {
   {
     const std::lock_guard lock(state().mutex);
-    ++state().devices[device->index].counters.closed;
+    device_record& record = state().devices[device->index];
+    ++record.counters.closed;
+    record.counters.bad_imports += record.imports.size();
+    record.imports.clear();
   }
   delete device;
+}
+
+bool holds(const nexus_buffer* import, const device_record& record,
+           const std::uint8_t* begin, std::uint64_t bytes) {
+  if (!record.imports.contains(import)) return false;
+  return begin >= import->memory &&
+         begin + bytes <= import->memory + import->bytes;
+}
+
+// Under the lock.
+void count_imports(const order& job, device_record& record) {
+  const bool in = job.input_import != nullptr;
+  const bool out = job.output_import != nullptr;
+  if (!in && !out) return;
+  ++record.counters.imported_jobs;
+  if ((in && !holds(job.input_import, record, job.input, job.input_bytes)) ||
+      (out &&
+       !holds(job.output_import, record, job.output, job.output_capacity)))
+    ++record.counters.bad_imports;
 }
 
 // Counts the job as accepted, or takes that back.
@@ -349,6 +391,7 @@ void count(order& job, bool accepted) {
   c.bytes += job.input_bytes;
   c.most_held = std::max(c.most_held, ++record.held);
   record.last_operation = job.operation;
+  count_imports(job, record);
 }
 
 // What submit() answers before the job is looked at.
@@ -412,30 +455,44 @@ void cancel(nexus_device* device, std::uint64_t job_id) {
 
 std::int32_t health(nexus_device* device, nexus_health* health) {
   const std::lock_guard lock(state().mutex);
+  device_record& record = state().devices[device->index];
+  ++record.counters.health_asked;
   nexus_health made{};
   made.size = sizeof made;
-  const bool lost = state().devices[device->index].lost;
-  made.status = lost ? NEXUS_E_LOST : NEXUS_OK;
+  made.status = record.lost ? NEXUS_E_LOST
+                            : state().settings.device(device->index).health;
   std::snprintf(made.message, sizeof made.message, "%s",
-                lost ? "stub: lost" : "");
+                record.lost               ? "stub: lost"
+                : made.status == NEXUS_OK ? ""
+                                          : "stub: told to be ill");
   hand_over(made, health);
   return NEXUS_OK;
 }
 
-std::int32_t import_buffer(nexus_device* device, void* memory, std::uint64_t,
-                           int, nexus_buffer** buffer) {
-  auto* made = new (std::nothrow) nexus_buffer{memory};
-  if (made == nullptr) return NEXUS_E_NO_MEMORY;
+std::int32_t import_buffer(nexus_device* device, void* memory,
+                           std::uint64_t bytes, int, nexus_buffer** buffer) {
   const std::lock_guard lock(state().mutex);
-  ++state().devices[device->index].counters.imported;
+  device_record& record = state().devices[device->index];
+  ++record.counters.imported;
+  const std::int32_t code = state().settings.device(device->index).import_code;
+  if (code != NEXUS_OK) return code;
+  auto* made = new (std::nothrow)
+      nexus_buffer{static_cast<const std::uint8_t*>(memory), bytes};
+  if (made == nullptr) return NEXUS_E_NO_MEMORY;
+  record.imports.insert(made);
   *buffer = made;
   return NEXUS_OK;
 }
 
 void release_buffer(nexus_device* device, nexus_buffer* buffer) {
-  delete buffer;
   const std::lock_guard lock(state().mutex);
-  ++state().devices[device->index].counters.released;
+  device_record& record = state().devices[device->index];
+  ++record.counters.released;
+  if (record.imports.erase(buffer) == 0) {
+    ++record.counters.bad_imports;
+    return;
+  }
+  delete buffer;
 }
 
 const void* get_extension(const char* name) {

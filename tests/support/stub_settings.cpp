@@ -91,6 +91,9 @@ bool set_shape(device_settings& d, std::string_view key, std::string_view v,
   if (key == "pci") return read_text(v, d.pci);
   if (key == "on_request") return read_flag(v, d.on_request);
   if (key == "import") return read_flag(v, d.import);
+  if (key == "import_code") return read_code(v, d.import_code);
+  if (key == "drains") return read_flag(v, d.drains);
+  if (key == "tags") return read_flag(v, d.tags);
   if (key == "operations") return read_text(v, d.operations);
   if (key == "open_code") return read_code(v, d.open_code);
   known = false;
@@ -104,6 +107,7 @@ bool set_conduct(device_settings& d, std::string_view key, std::string_view v) {
   if (key == "busy") return read_when(v, d.busy);
   if (key == "refuse") return read_when(v, d.refuse);
   if (key == "corrupt") return read_when(v, d.corrupt);
+  if (key == "regret") return read_when(v, d.regret);
   if (key == "lost") return read_when(v, d.lost);
   if (key == "late") return read_when(v, d.late);
   if (key == "late_us") return read_number(v, d.late_us);
@@ -112,6 +116,7 @@ bool set_conduct(device_settings& d, std::string_view key, std::string_view v) {
   if (key == "reorder") return read_number(v, d.reorder);
   if (key == "done") return read_caller(v, d.done);
   if (key == "hold") return read_flag(v, d.hold);
+  if (key == "health") return read_code(v, d.health);
   return false;
 }
 

@@ -30,15 +30,19 @@ struct device_settings {
   std::string pci;
   bool on_request = false;
   bool import = false;
+  std::int32_t import_code = NEXUS_OK;
+  bool drains = false;
+  bool tags = false;
   std::string operations;  // empty: all
   std::int32_t open_code = NEXUS_OK;
 
-  when fail, busy, refuse, corrupt, lost, late;
+  when fail, busy, refuse, corrupt, regret, lost, late;
   std::int32_t code = NEXUS_E_DEVICE;
   std::uint64_t delay_us = 0, jitter_us = 0, late_us = 0;
   std::uint32_t reorder = 0;
   enum class caller { worker, thread, submit } done = caller::worker;
   bool hold = false;
+  std::int32_t health = NEXUS_OK;
 };
 
 inline constexpr std::uint32_t max_devices = 16;

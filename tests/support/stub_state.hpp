@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct device_record {
   bool lost = false;
   std::string last_operation;
   std::vector<lane_record> lanes;
+  std::set<const nexus_buffer*> imports;  // that stand
 };
 
 // Lives until the process ends. All under its mutex.

@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "sanitizers.hpp"
+
 namespace nexus::cpu {
 namespace {
 
@@ -55,14 +57,6 @@ struct age_job {
   nexus_job job{};
 };
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define NEXUS_OWN_HEAP 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define NEXUS_OWN_HEAP 1
-#endif
-#endif
-
 class EachCipher : public testing::TestWithParam<cipher_choice> {
  protected:
   void SetUp() override {
@@ -76,7 +70,7 @@ class EachCipher : public testing::TestWithParam<cipher_choice> {
 };
 
 TEST_P(EachCipher, LeavesNoCopyOfTheKeyInTheHeap) {
-#ifdef NEXUS_OWN_HEAP
+#if NEXUS_ASAN || NEXUS_TSAN
   GTEST_SKIP() << "the sanitizer's heap is elsewhere";
 #endif
   std::uint8_t complement[32];

@@ -449,5 +449,124 @@ TEST_F(Device, ABackendWithDevicesWithoutEndIsCutAt64) {
   EXPECT_THAT(probe_devices(plugin_, nullptr), IsEmpty());
 }
 
+// ---- one card, two plugins --------------------------------------------------
+
+probed_device card(const std::string& plugin, std::int32_t score,
+                   std::uint32_t flags = 0, const char* pci = "0000:3b:00.0") {
+  auto made = std::make_shared<loaded_plugin>();
+  made->name = plugin;
+  probed_device seen{made, 0, {}};
+  seen.info.score = score;
+  seen.info.flags = flags;
+  std::strcpy(seen.info.pci_id, pci);
+  return seen;
+}
+
+TEST(OneCard, CountsOnceWhateverTheScores) {
+  for (const auto& [a, b] : {std::pair{card("cuda", 100), card("opencl", 80)},
+                             std::pair{card("opencl", 100), card("cuda", 80)},
+                             std::pair{card("cuda", 100), card("opencl", 100)},
+                             std::pair{card("a", 5), card("b", 5)}}) {
+    EXPECT_TRUE(stands_before(a, b));
+    EXPECT_FALSE(stands_before(b, a));
+  }
+}
+
+TEST(OneCard, AnotherCardOrNoneStandsInNobodysWay) {
+  EXPECT_FALSE(stands_before(card("a", 9), card("b", 5, 0, "0000:3b:00.1")));
+  EXPECT_FALSE(stands_before(card("a", 9, 0, ""), card("b", 5, 0, "")));
+  const auto one = card("a", 9);
+  auto other = one;
+  other.index = 1;
+  other.info.score = 5;
+  EXPECT_FALSE(stands_before(one, other)) << "parts of a card, of one plugin";
+}
+
+TEST(OneCard, ADeviceThatIsNotUsedStandsInNobodysWay) {
+  EXPECT_FALSE(
+      stands_before(card("a", 9, NEXUS_DEVICE_ON_REQUEST), card("b", 5)));
+  EXPECT_FALSE(stands_before(card("a", 0), card("b", 0)));
+}
+
+// ---- health and imports -----------------------------------------------------
+
+std::function<std::int32_t(nexus_health&)> on_health;
+std::int32_t fake_health(nexus_device*, nexus_health* health) {
+  EXPECT_EQ(health->size, sizeof *health);
+  return on_health(*health);
+}
+
+TEST_F(Device, SaysHowItIsWithItsOwnWords) {
+  const auto on = opened();
+  std::string words;
+  EXPECT_EQ(on->health(words), NEXUS_OK) << "it cannot tell";
+  EXPECT_EQ(words, "");
+  plugin_->backend.health = fake_health;
+  on_health = [](nexus_health& health) {
+    health.status = NEXUS_E_LOST;
+    std::memset(health.message, 'x', sizeof health.message);  // not ended
+    return NEXUS_OK;
+  };
+  EXPECT_EQ(on->health(words), NEXUS_E_LOST);
+  EXPECT_EQ(words, std::string(159, 'x'));
+  on_health = [](nexus_health& health) {
+    health.status = NEXUS_E_DEVICE;
+    return NEXUS_OK;
+  };
+  EXPECT_EQ(on->health(words), NEXUS_E_DEVICE);
+  EXPECT_EQ(words, "the device failed");
+  on_health = [](nexus_health&) { return NEXUS_E_LOST; };
+  EXPECT_EQ(on->health(words), NEXUS_E_LOST) << "by the call itself";
+}
+
+TEST_F(Device, IsWellWhereItSaysNothingOfUse) {
+  plugin_->backend.health = fake_health;
+  const auto on = opened();
+  std::string words;
+  for (const std::int32_t code : {+NEXUS_OK, +NEXUS_E_UNSUPPORTED, 4711, -1}) {
+    on_health = [code](nexus_health& health) {
+      health.status = code;
+      return NEXUS_OK;
+    };
+    EXPECT_EQ(on->health(words), NEXUS_OK) << code;
+    on_health = [code](nexus_health&) { return code; };
+    EXPECT_EQ(on->health(words), NEXUS_OK) << code;
+  }
+}
+
+int buffer_target = 0;
+std::int32_t import_answer = NEXUS_OK;
+void* imported_memory = nullptr;
+std::int32_t fake_import(nexus_device*, void* memory, std::uint64_t bytes,
+                         int fd, nexus_buffer** buffer) {
+  EXPECT_EQ(bytes, 4096u);
+  EXPECT_EQ(fd, -1);
+  imported_memory = memory;
+  *buffer = reinterpret_cast<nexus_buffer*>(&buffer_target);
+  return import_answer;
+}
+nexus_buffer* released_buffer = nullptr;
+void fake_release(nexus_device*, nexus_buffer* buffer) {
+  released_buffer = buffer;
+}
+
+TEST_F(Device, ImportsMemoryOrSaysThatItCannot) {
+  auto on = opened();
+  EXPECT_FALSE(on->imports());
+  plugin_->backend.import_buffer = fake_import;
+  plugin_->backend.release_buffer = fake_release;
+  EXPECT_TRUE(on->imports());
+  char memory[4096];
+  nexus_buffer* made = on->import_buffer(memory, sizeof memory);
+  EXPECT_EQ(made, reinterpret_cast<nexus_buffer*>(&buffer_target));
+  EXPECT_EQ(imported_memory, memory);
+  on->release_buffer(made);
+  EXPECT_EQ(released_buffer, made);
+  import_answer = NEXUS_E_NO_MEMORY;
+  EXPECT_EQ(on->import_buffer(memory, sizeof memory), nullptr)
+      << "a failure that left a pointer behind";
+  import_answer = NEXUS_OK;
+}
+
 }  // namespace
 }  // namespace nexus::test

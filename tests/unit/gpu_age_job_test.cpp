@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -43,9 +44,11 @@ class tag_lane final : public age_lane {
   std::int32_t failure = NEXUS_OK;
   std::atomic<bool>* raises = nullptr;  // at launch
   std::uint64_t bytes_read = 0;
+  nexus_buffer* output_import = nullptr;
 
-  std::int32_t begin(const std::uint8_t*, const std::uint8_t*, std::uint64_t,
-                     std::uint64_t, std::uint32_t tag_count) override {
+  std::int32_t begin(const std::uint8_t*, const job_memory& memory,
+                     std::uint32_t tag_count) override {
+    output_import = memory.output_import;
     tags_.assign(tag_count * age_tag, 0);
     return step('b');
   }
@@ -68,6 +71,7 @@ class tag_lane final : public age_lane {
     bytes_read = size;
     return step('o');
   }
+  std::int32_t wait() override { return step('w'); }
   std::int32_t end() override { return step('e'); }
 
  private:
@@ -96,8 +100,14 @@ class GpuAgeJobTest : public testing::Test {
     job.input_bytes = input.size();
     job.output = output.data();
     job.output_capacity = output.size();
-    EXPECT_EQ(check_job(&job, std::uint64_t{1} << 30), NEXUS_OK);
-    return run_job(lane_, job, tags_, cancelled_);
+    if (!given_.empty()) {
+      job.tags = given_.data();
+      job.tags_capacity = given_.size();
+    }
+    if (old_host_) job.size = offsetof(nexus_job, tags_capacity);
+    job.output_import = import_;
+    EXPECT_EQ(check_age(job, std::uint64_t{1} << 30), NEXUS_OK);
+    return run_age(lane_, job, tags_, cancelled_);
   }
   nexus_result open(const bytes& input, std::uint64_t first, bool last) {
     return run(NEXUS_JOB_AGE_OPEN, input, first, last);
@@ -105,12 +115,63 @@ class GpuAgeJobTest : public testing::Test {
 
   tag_lane lane_;
   bytes tags_;
+  bytes given_;  // room for tags in the job, if any
+  bool old_host_ = false;
+  nexus_buffer* const import_ = reinterpret_cast<nexus_buffer*>(this);
   std::atomic<bool> cancelled_{false};
 };
 
+// The steps that need the device are all queued before it is waited for.
+TEST_F(GpuAgeJobTest, LeavesComparingToAHostThatGivesRoomForTags) {
+  given_.resize(3 * age_tag);
+  bytes input = sealed(5, 2, false, 10);
+  input[age_sealed - 1] ^= 1;
+  const nexus_result result = open(input, 5, true);
+  EXPECT_EQ(result.status, NEXUS_OK);
+  EXPECT_EQ(result.flags, +NEXUS_RESULT_TAGS);
+  EXPECT_EQ(result.tags_bytes, 3 * age_tag);
+  EXPECT_EQ(result.output_bytes, 2 * age_chunk + 10);
+  EXPECT_EQ(lane_.bytes_read, 2 * age_chunk + 10);
+  EXPECT_EQ(lane_.steps, "bltoe");
+  bytes expected = tag_for(5, false);
+  for (const bytes& tag : {tag_for(6, false), tag_for(7, true)})
+    expected.insert(expected.end(), tag.begin(), tag.end());
+  EXPECT_EQ(given_, expected);
+}
+
+TEST_F(GpuAgeJobTest, ComputesTheLastTagOfTheStreamAsThatOfAFinalChunk) {
+  given_.resize(2 * age_tag);
+  const bytes input = sealed(0, 2, true);
+  EXPECT_EQ(open(input, 0, true).flags, +NEXUS_RESULT_TAGS);
+  EXPECT_EQ(given_[age_tag], tag_for(1, true)[0]);
+  EXPECT_EQ(open(input, 0, false).flags, +NEXUS_RESULT_TAGS);
+  EXPECT_EQ(given_[age_tag], tag_for(1, false)[0]);
+}
+
+TEST_F(GpuAgeJobTest, ComparesWhereTheRoomForTagsIsTooSmallOrUnknown) {
+  const bytes input = sealed(0, 2, true);
+  given_.resize(2 * age_tag - 1);
+  EXPECT_EQ(open(input, 0, true).flags, +NEXUS_RESULT_FINAL_CHUNK);
+  given_.resize(2 * age_tag);
+  old_host_ = true;
+  EXPECT_EQ(open(input, 0, true).flags, +NEXUS_RESULT_FINAL_CHUNK);
+}
+
+TEST_F(GpuAgeJobTest, LeavesNoTagForWhatHasNoPlaceAtTheEnd) {
+  given_.resize(2 * age_tag);
+  for (const std::size_t rest : {std::size_t{3}, age_tag}) {
+    bytes input = sealed(0, 1, false);
+    input.resize(input.size() + rest);
+    const nexus_result result = open(input, 0, true);
+    EXPECT_EQ(result.status, NEXUS_OK);
+    EXPECT_EQ(result.tags_bytes, age_tag) << rest;
+    EXPECT_EQ(result.output_bytes, age_chunk) << rest;
+  }
+}
+
 TEST_F(GpuAgeJobTest, EndsEveryJobThatFailsWithItsStatus) {
   const bytes input = sealed(0, 2, true);
-  for (const char at : std::string("blote")) {
+  for (const char at : std::string("blotwe")) {
     SCOPED_TRACE(at);
     lane_ = {};
     lane_.fails_at = at;
@@ -137,14 +198,31 @@ TEST_F(GpuAgeJobTest, CopiesOnlyWhatAuthenticatedBack) {
   EXPECT_EQ(result.error_offset, 2 * age_sealed);
   EXPECT_EQ(result.output_bytes, 2 * age_chunk);
   EXPECT_EQ(lane_.bytes_read, 2 * age_chunk);
-  EXPECT_EQ(lane_.steps, "bltltoe") << "the other flag is tried once";
+  EXPECT_EQ(lane_.steps, "bltwltwoe") << "the other flag is tried once";
+}
+
+// A device that writes straight into the host's memory must not do so before
+// the tags are compared.
+TEST_F(GpuAgeJobTest, HidesTheHostsMemoryUntilTagsAreCompared) {
+  open(sealed(0, 2, true), 0, true);
+  EXPECT_EQ(lane_.output_import, nullptr);
+  given_.resize(2 * age_tag);
+  open(sealed(0, 2, true), 0, true);
+  EXPECT_EQ(lane_.output_import, import_);
+  lane_.output_import = nullptr;
+  run(NEXUS_JOB_AGE_SEAL, bytes(10), 0, true);
+  EXPECT_EQ(lane_.output_import, import_);
+  old_host_ = true;
+  lane_.output_import = import_;
+  open(sealed(0, 2, true), 0, true);
+  EXPECT_EQ(lane_.output_import, nullptr);
 }
 
 TEST_F(GpuAgeJobTest, CopiesNothingBackOfAFirstChunkThatFails) {
   bytes input = sealed(0, 1, false);
   input.back() ^= 1;
   EXPECT_EQ(open(input, 0, false).status, NEXUS_E_DATA);
-  EXPECT_EQ(lane_.steps, "bltlte");
+  EXPECT_EQ(lane_.steps, "bltwltwe");
 }
 
 TEST_F(GpuAgeJobTest, DoesNotTryAShortChunkAsNotFinal) {
@@ -152,7 +230,7 @@ TEST_F(GpuAgeJobTest, DoesNotTryAShortChunkAsNotFinal) {
   input.back() ^= 1;
   const nexus_result result = open(input, 0, true);
   EXPECT_EQ(result.error_offset, age_sealed);
-  EXPECT_EQ(lane_.steps, "bltoe");
+  EXPECT_EQ(lane_.steps, "bltwoe");
 }
 
 TEST_F(GpuAgeJobTest, EndsAtAFinalChunkAndLeavesTheRest) {
@@ -168,17 +246,17 @@ TEST_F(GpuAgeJobTest, EndsAtAFinalChunkAndLeavesTheRest) {
 
 TEST_F(GpuAgeJobTest, RunsOnceWhereTheGuessesAreRight) {
   EXPECT_EQ(open(sealed(7, 3, false), 7, false).flags, 0u);
-  EXPECT_EQ(lane_.steps, "bltoe");
+  EXPECT_EQ(lane_.steps, "bltwoe");
   lane_ = {};
   EXPECT_EQ(open(sealed(7, 3, true), 7, true).flags, +NEXUS_RESULT_FINAL_CHUNK);
-  EXPECT_EQ(lane_.steps, "bltoe");
+  EXPECT_EQ(lane_.steps, "bltwoe");
 }
 
 TEST_F(GpuAgeJobTest, GoesOnAfterALastChunkThatIsNotFinal) {
   const nexus_result result = open(sealed(0, 2, false), 0, true);
   EXPECT_EQ(result.status, NEXUS_OK);
   EXPECT_EQ(result.flags, 0u);
-  EXPECT_EQ(lane_.steps, "bltltoe");
+  EXPECT_EQ(lane_.steps, "bltwltwoe");
 }
 
 TEST_F(GpuAgeJobTest, AsksNoDeviceForNothing) {
@@ -208,8 +286,8 @@ TEST(GpuAgeCheck, RefusesMoreThanTheDeviceTakes) {
   job.input_bytes = age_chunk;
   job.output = memory.data();
   job.output_capacity = memory.size();
-  EXPECT_EQ(check_job(&job, age_chunk - 1), NEXUS_E_ARGUMENT);
-  EXPECT_EQ(check_job(&job, age_chunk), NEXUS_OK);
+  EXPECT_EQ(check_age(job, age_chunk - 1), NEXUS_E_ARGUMENT);
+  EXPECT_EQ(check_age(job, age_chunk), NEXUS_OK);
 }
 
 }  // namespace

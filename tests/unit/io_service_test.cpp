@@ -2,6 +2,7 @@
 #include "io/io_service.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -319,6 +320,35 @@ TEST_P(IoService, AFullPipeThatDoesNotBlockIsWaitedForToo) {
   ASSERT_TRUE(ends(got));
   EXPECT_EQ(got->error, 0);
   EXPECT_EQ(got->bytes, put.size());
+}
+
+// Its reads answer EAGAIN, as those of pipes do on older kernels.
+TEST_P(IoService, WhateverAnswersThatNothingIsThereIsPolledUntilThereIs) {
+  const scoped_fd events(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  std::string place = std::filesystem::temp_directory_path() / "io-XXXXXX";
+  ASSERT_NE(::mkdtemp(place.data()), nullptr);
+  ASSERT_GE(::inotify_add_watch(events.get(), place.c_str(), IN_DELETE_SELF),
+            0);
+  std::string text(4096, '.');
+  std::optional<io_result> got;
+  start(read_of(events.get(), text), &got);
+  EXPECT_FALSE(got.has_value()) << "answered at once: " << strerror(got->error);
+  ASSERT_EQ(::rmdir(place.c_str()), 0);
+  ASSERT_TRUE(ends(got));
+  EXPECT_EQ(got->error, 0);
+  EXPECT_GT(got->bytes, 0u);
+  io_telemetry counted;
+  io_->report(counted);
+  EXPECT_LE(counted.uring_reads + counted.thread_reads, 2u) << "it spins";
+
+  got.reset();
+  auto idle = read_of(events.get(), text);
+  idle.tag = 7;
+  start(idle, &got);
+  EXPECT_FALSE(got.has_value());
+  io_->cancel(7);
+  ASSERT_TRUE(ends(got));
+  EXPECT_EQ(got->error, ECANCELED);
 }
 
 // A terminal, with the two settings that it may be found in.

@@ -8,10 +8,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace nexus::test {
@@ -141,6 +143,45 @@ TEST_F(PluginLoader, TheListOfOperationsIsChecked) {
   EXPECT_EQ(reason_of("empty"), "brings neither a backend nor an operation");
 }
 
+TEST_F(PluginLoader, APluginWithTwoOperationsOfOneNameIsRefused) {
+  EXPECT_EQ(reason_of("one_operation_twice"),
+            "brings two operations \"nothing\"");
+}
+
+TEST_F(PluginLoader, OfTwoPluginsThatBringAnOperationTheFirstIsUsed) {
+  const std::string here = folder("here");
+  put("other", here, "a");
+  put("good", here, "b");
+  const auto found = load({here});
+  ASSERT_THAT(found, SizeIs(2));
+  ASSERT_NE(found[1].plugin, nullptr) << found[1].reason;
+  EXPECT_TRUE(found[0].brings("nothing"));
+  EXPECT_FALSE(found[0].brings("something"));
+  EXPECT_THAT(found[0].hidden, IsEmpty());
+  EXPECT_FALSE(found[1].brings("nothing"));
+  ASSERT_THAT(found[1].hidden, SizeIs(1));
+  EXPECT_EQ(found[1].hidden[0].first, "nothing");
+  EXPECT_EQ(found[1].hidden[0].second, "other");
+}
+
+TEST_F(PluginLoader, ANameThatIsNoNameIsRefusedAndOpensNothing) {
+  const std::string here = folder("here");
+  put("good", root_, "good");
+  put("good", folder("here/nexus-x"), "good");
+  put("good", here, "Good");
+  for (const std::string& name :
+       {std::string("../nexus-good"), std::string("x/nexus-good"),
+        std::string("Good"), std::string(), std::string("good "),
+        std::string("good\0", 5), root_.string() + "/nexus-good"}) {
+    plugin_loader loader({here}, {});
+    loader.load(name);
+    loader.load(name);
+    ASSERT_THAT(loader.candidates(), SizeIs(1)) << name;
+    EXPECT_EQ(loader.candidates()[0].reason, "names of plugins are [a-z0-9-]+");
+    EXPECT_FALSE(code_ran()) << name;
+  }
+}
+
 TEST_F(PluginLoader, WhatIsNoElfFileIsNotOpened) {
   const std::string here = folder("here");
   put_text("#!/bin/sh\necho hello\n", here + "/nexus-script.so");
@@ -225,6 +266,28 @@ TEST_F(PluginLoader, ADirectoryThatIsNotThereOrNoneIsSaidSo) {
   EXPECT_EQ(found[0].reason, "No such file or directory");
   EXPECT_EQ(found[1].reason, "not a directory");
   EXPECT_EQ(found[2].reason, "not an absolute path");
+}
+
+// Root reads everything, so that somebody else tries.
+TEST_F(PluginLoader, ADirectoryThatCannotBeReadIsSaidSo) {
+  const std::string here = folder("here", 0711);
+  put("good", here, "good");
+  ::chmod(root_.c_str(), 0755);
+  if (::geteuid() != 0) ::chmod(here.c_str(), 0311);
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    constexpr uid_t nobody = 65534;
+    if (::geteuid() == 0 && ::seteuid(nobody) != 0) ::_exit(2);
+    const auto found = load({here});
+    const bool said = found.size() == 1 && found[0].path == here &&
+                      found[0].reason == "Permission denied";
+    ::_exit(said ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ::chmod(here.c_str(), 0755);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(PluginLoader, NothingIsLoadedFromTheWorkingDirectory) {
@@ -365,6 +428,46 @@ TEST_F(PluginLoader, ASecondLoaderOfTheProcessSharesThePlugin) {
   EXPECT_EQ(second[0].plugin, first.at(0).plugin);
 }
 
+// plugin.h promises it to the author, also of a plugin that was refused then.
+TEST_F(PluginLoader, AnEntryIsCalledOnceHoweverManyEnginesLoadTheFile) {
+  for (const char* variant : {"good", "no_probe", "returns_null"}) {
+    const std::string here = folder(variant);
+    put(variant, here, "one");
+    fs::create_hard_link(here + "/nexus-one.so", here + "/nexus-two.so");
+    int calls = 0;
+    std::string reason;
+    for (int i = 0; i < 3; ++i) {
+      plugin_loader loader({here}, [&](const std::string& line) {
+        if (line == "the entry was called") ++calls;
+      });
+      loader.load_all();
+      ASSERT_FALSE(loader.candidates().empty());
+      const auto& found = loader.candidates()[0];
+      EXPECT_EQ(found.path, here + "/nexus-one.so");
+      EXPECT_EQ(found.plugin != nullptr, std::string(variant) == "good");
+      if (i == 0) reason = found.reason;
+      EXPECT_EQ(found.reason, reason);
+    }
+    EXPECT_EQ(calls, 1) << variant;
+  }
+}
+
+TEST_F(PluginLoader, EnginesThatLoadAFileAtOnceCallItsEntryOnce) {
+  put("good", folder("here"), "good");
+  std::atomic<int> calls = 0;
+  const plugin_loader listener({folder("empty")},
+                               [&](const std::string&) { ++calls; });
+  std::vector<std::thread> engines;
+  for (int i = 0; i < 8; ++i)
+    engines.emplace_back([here = folder("here")] {
+      plugin_loader loader({here}, {});
+      loader.load_all();
+      EXPECT_NE(loader.candidates().at(0).plugin, nullptr);
+    });
+  for (auto& engine : engines) engine.join();
+  EXPECT_EQ(calls, 1);
+}
+
 TEST_F(PluginLoader, WhatAPluginLogsReachesTheLogOfTheEngine) {
   put("good", folder("here"), "good");
   std::vector<std::string> lines;
@@ -398,6 +501,56 @@ TEST_F(PluginLoader, TheHostTableIsWhole) {
   EXPECT_EQ(host->abi_minor, NEXUS_ABI_MINOR);
   host->log(host->context, NEXUS_LOG_INFO, nullptr);
   EXPECT_EQ(host->get_extension(host->context, "unknown"), nullptr);
+}
+
+TEST_F(PluginLoader, TheHostSurvivesPointersThatAreNull) {
+  const plugin_loader loader({folder("empty")}, {});
+  const nexus_host* host = loader.host();
+  EXPECT_EQ(host->get_extension(host->context, nullptr), nullptr);
+  EXPECT_EQ(host->get_extension(nullptr, NEXUS_HOST_REQUESTED), nullptr);
+  EXPECT_EQ(host->get_extension(nullptr, nullptr), nullptr);
+  host->log(host->context, NEXUS_LOG_INFO, nullptr);
+  host->log(nullptr, NEXUS_LOG_INFO, "nobody's");
+}
+
+TEST_F(PluginLoader, EveryEngineHasAWishOfItsOwn) {
+  const auto wish = [](const plugin_loader& loader) {
+    const nexus_host* host = loader.host();
+    const void* said = host->get_extension(host->context, NEXUS_HOST_REQUESTED);
+    return std::string(said == nullptr ? "(none)"
+                                       : static_cast<const char*>(said));
+  };
+  plugin_loader first({folder("empty")}, {});
+  plugin_loader second({folder("empty")}, {});
+  EXPECT_EQ(wish(first), "(none)");
+  first.set_requested("opencl");
+  EXPECT_EQ(wish(first), "opencl");
+  EXPECT_EQ(wish(second), "(none)");
+  second.set_requested("*");
+  EXPECT_EQ(wish(first), "opencl");
+  const nexus_host* gone = nullptr;
+  {
+    plugin_loader third({folder("empty")}, {});
+    third.set_requested("third");
+    gone = third.host();
+  }
+  EXPECT_EQ(wish(second), "*");
+  // A plugin may have kept it.
+  gone->log(gone->context, NEXUS_LOG_INFO, "to nobody");
+  EXPECT_STREQ(static_cast<const char*>(
+                   gone->get_extension(gone->context, NEXUS_HOST_REQUESTED)),
+               "third");
+}
+
+TEST_F(PluginLoader, ALineReachesTheEngineWhoseHostItWasGivenTo) {
+  int first_lines = 0, second_lines = 0;
+  const plugin_loader first({folder("empty")},
+                            [&](const std::string&) { ++first_lines; });
+  const plugin_loader second({folder("empty")},
+                             [&](const std::string&) { ++second_lines; });
+  first.host()->log(first.host()->context, NEXUS_LOG_INFO, "a line");
+  EXPECT_EQ(first_lines, 1);
+  EXPECT_EQ(second_lines, 0);
 }
 
 }  // namespace

@@ -222,20 +222,34 @@ TEST(MakeProfile, MaxThreadsBeatsTheOneLeftFree) {
             "8 processors allowed, at most 5 asked for");
 }
 
-std::uint32_t provers(std::uint64_t memory, std::uint64_t proof) {
+result<parallelism_profile> provers(std::uint64_t memory,
+                                    std::uint64_t proof) {
   profile_request request;
-  request.segment_working_set_bytes = mib;
-  request.worker_working_set_bytes = proof + 512 * mib;
+  request.segment_working_set_bytes = 512 * mib;
+  request.worker_working_set_bytes = proof;
   request.memory_bytes = memory;
-  return make_profile(machine_of(64, memory), request)->cpu_workers;
+  return make_profile(machine_of(64, memory), request);
 }
 
 TEST(MakeProfile, WorkersByMemoryPerProofAndOverhead) {
-  EXPECT_EQ(provers(8 * gib, 2 * gib), 3u);
-  EXPECT_EQ(provers(16 * gib, 2 * gib), 6u);
-  EXPECT_EQ(provers(32 * gib, 4 * gib), 7u);
-  EXPECT_EQ(provers(64 * gib, 4 * gib), 14u);
-  EXPECT_EQ(provers(gib, 4 * gib), 1u);  // at least one
+  EXPECT_EQ(provers(8 * gib, 2 * gib)->cpu_workers, 3u);
+  EXPECT_EQ(provers(16 * gib, 2 * gib)->cpu_workers, 6u);
+  EXPECT_EQ(provers(32 * gib, 4 * gib)->cpu_workers, 7u);
+  EXPECT_EQ(provers(64 * gib, 4 * gib)->cpu_workers, 14u);
+}
+
+TEST(MakeProfile, SegmentsShareWhatTheWorkersLeave) {
+  // 3 workers take 6 GiB of 8: 4 segments of 512 MiB are left.
+  EXPECT_EQ(provers(8 * gib, 2 * gib)->inflight_segments, 4u);
+}
+
+TEST(MakeProfile, FailsWhereOneWorkerAndItsSegmentDoNotFit) {
+  const auto profile = provers(4 * gib, 4 * gib);
+  ASSERT_FALSE(profile.ok());
+  EXPECT_EQ(profile.error().code(), status_code::out_of_memory);
+  EXPECT_NE(profile.error().message().find("4.5 GiB"), std::string::npos)
+      << profile.error().message();
+  EXPECT_EQ(provers(4 * gib + 512 * mib, 4 * gib)->cpu_workers, 1u);
 }
 
 TEST(MakeProfile, SaysThatWorkersAreLimitedByMemory) {
@@ -246,7 +260,7 @@ TEST(MakeProfile, SaysThatWorkersAreLimitedByMemory) {
   EXPECT_EQ(profile->cpu_workers, 5u);
   EXPECT_EQ(reason(*profile, "cpu_workers"),
             "16 processors allowed, one left free, 512 MiB hold 5 that take "
-            "100 MiB each");
+            "101 MiB each");
 }
 
 TEST(MakeProfile, OneGpuWorkerPerDevice) {

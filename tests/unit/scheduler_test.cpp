@@ -448,6 +448,63 @@ TEST_P(Failing, AnOldJobThatSucceedsDoesNotClear) {
   EXPECT_EQ(s_.state(0, 1.3), device_state::quarantined);
 }
 
+TEST_P(Failing, OnlyAProbeIsToBeAskedFor) {
+  gpu_ends(0, job_end::lost);
+  std::vector<placement> placed;
+  while (const auto where = s_.place(of(large), 31)) placed.push_back(*where);
+  std::size_t probes = 0;
+  for (const auto& where : placed) {
+    EXPECT_EQ(where.probe, where.device == 0);
+    probes += where.probe ? 1 : 0;
+  }
+  EXPECT_EQ(probes, 1u);
+}
+
+TEST_P(Failing, ADeviceThatIsNotWellYetStaysAwayTwiceAsLong) {
+  gpu_ends(0, job_end::lost);
+  const auto where = s_.place(of(large), 31);
+  ASSERT_TRUE(where && where->probe);
+  EXPECT_FALSE(s_.withdraw(*where, job, large, 31, 31, ailment::passing));
+  EXPECT_EQ(s_.queued(0), 0u) << "the job was taken back";
+  EXPECT_EQ(s_.state(0, 31), device_state::quarantined);
+  EXPECT_FALSE(gpu_gets_one(90)) << "60 s were to pass";
+  EXPECT_TRUE(gpu_gets_one(91.1));
+}
+
+TEST_P(Failing, ADeviceThatIsGoneIsNeverAskedAgain) {
+  gpu_ends(0, job_end::failed);
+  const auto where = s_.place(of(large), 2);
+  ASSERT_TRUE(where && where->probe);
+  EXPECT_FALSE(s_.withdraw(*where, job, large, 2, 2, ailment::lost));
+  EXPECT_EQ(s_.queued(0), 0u);
+  EXPECT_EQ(s_.state(0, 2), device_state::dead);
+  EXPECT_FALSE(gpu_gets_one(1e6));
+  EXPECT_FALSE(s_.next_change(3).has_value());
+  s_.set_support(0, job, {});
+  EXPECT_FALSE(s_.able(0, job)) << "it came back to life";
+  EXPECT_TRUE(s_.supported(job));
+}
+
+TEST_P(Failing, TheLastDeviceThatIsNotWellIsAskedAgainSoon) {
+  auto s = make(GetParam(), {{false, 1, 1}});
+  ASSERT_EQ(put(s, mib), "0.0");
+  end(s, 0, mib, 0, 0, job_end::failed);
+  double t = 0;
+  for (int i = 0; i < 10; ++i) {
+    t = s.next_change(t).value();
+    const auto where = s.place(of(mib), t);
+    ASSERT_TRUE(where && where->probe) << i;
+    EXPECT_TRUE(s.withdraw(*where, job, mib, t, t, ailment::passing));
+    EXPECT_LE(s.next_change(t).value() - t, 0.1 + 1e-9);
+  }
+  t = s.next_change(t).value();
+  const auto where = s.place(of(mib), t);
+  ASSERT_TRUE(where);
+  EXPECT_TRUE(s.withdraw(*where, job, mib, t, t, ailment::lost));
+  EXPECT_FALSE(s.supported(job));
+  EXPECT_EQ(s.total_depth(), 0u);
+}
+
 TEST_P(Failing, TheLastUsableDeviceOnlyPauses) {
   auto s = make(GetParam(), {{false, 1, 1}});
   double t = 0;

@@ -52,6 +52,24 @@ class Scope : public testing::Test {
   }
 };
 
+TEST_F(Scope, AChildMayWaitForAllTheOthers) {
+  bool alone = false;
+  auto first = [](Scope& self, bool& on) -> task<void> {
+    co_await self.children_.join_others();
+    on = true;
+  };
+  spawn(first(*this, alone));
+  spawn(child(*this, false));
+  spawn(child(*this, true));
+  join();
+  EXPECT_FALSE(alone);
+  EXPECT_FALSE(joined_);
+  open_gate();
+  EXPECT_TRUE(alone);
+  EXPECT_TRUE(joined_);
+  EXPECT_EQ(thrown_.size(), 1u);
+}
+
 TEST_F(Scope, WithoutChildrenIsJoinedAtOnce) {
   join();
   EXPECT_TRUE(joined_);

@@ -5,13 +5,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <nexus/hardware.hpp>
 #include <optional>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "hwinfo/hardware.hpp"
 #include "hwinfo/topology.hpp"
 
 namespace nexus::hwinfo {
@@ -186,6 +190,101 @@ TEST(Topology, ANarrowerAffinityMaskIsHonoured) {
   EXPECT_EQ(processors_of(machine),
             (std::set<std::uint32_t>{*before.rbegin()}));
   EXPECT_GE(machine.logical_processors, before.size());
+}
+
+TEST(Processors, ListsAreReadAndMalformedOnesAreNone) {
+  using numbers = std::vector<std::uint32_t>;
+  EXPECT_EQ(parse_list("0-3,8,10-11\n"), (numbers{0, 1, 2, 3, 8, 10, 11}));
+  EXPECT_EQ(parse_list("7\n"), numbers{7});
+  EXPECT_EQ(parse_list(""), numbers{});
+  EXPECT_EQ(parse_list("\n"), numbers{});
+  for (const char* bad : {"3-1", "a", "1,,2", "1-", "-1", "1-2-3", "0-1048576",
+                          "0-99999999999999999999", "4294967296"})
+    EXPECT_EQ(parse_list(bad), numbers{}) << bad;
+}
+
+class Nodes : public testing::Test {
+ protected:
+  Nodes() {
+    std::string pattern =
+        std::filesystem::temp_directory_path() / "nexus-nodes-XXXXXX";
+    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
+    roots_.sys = pattern;
+  }
+  ~Nodes() override { std::filesystem::remove_all(roots_.sys); }
+  void put(const std::string& file, const std::string& text) {
+    const std::filesystem::path path =
+        roots_.sys + "/devices/system/node/" + file;
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << text << "\n";
+  }
+  hardware_roots roots_;
+};
+
+using cpus = std::vector<std::uint32_t>;
+
+TEST_F(Nodes, HoldTheirAllowedProcessors) {
+  put("online", "0,2-3");
+  put("node0/cpulist", "0-3,8-11");
+  put("node2/cpulist", "4-7");
+  put("node3/cpulist", "");  // memory alone
+  const auto nodes = read_nodes(roots_, {1, 2, 5, 9});
+  ASSERT_EQ(nodes.size(), 3u);
+  EXPECT_EQ(nodes[0].os_index, 0u);
+  EXPECT_EQ(nodes[0].processors, (cpus{1, 2, 9}));
+  EXPECT_EQ(nodes[1].os_index, 2u);
+  EXPECT_EQ(nodes[1].processors, cpus{5});
+  EXPECT_EQ(nodes[2].processors, cpus{});
+}
+
+TEST_F(Nodes, CountAProcessorOnceAndLoseNone) {
+  put("online", "0-1");
+  put("node0/cpulist", "0-1");
+  put("node1/cpulist", "1-2");
+  const auto nodes = read_nodes(roots_, {0, 1, 2, 7});
+  ASSERT_EQ(nodes.size(), 2u);
+  EXPECT_EQ(nodes[0].processors, (cpus{0, 1, 7}));
+  EXPECT_EQ(nodes[1].processors, cpus{2});
+}
+
+TEST_F(Nodes, AreOneWhereTheKernelListsNone) {
+  const auto nodes = read_nodes(roots_, {0, 3});
+  ASSERT_EQ(nodes.size(), 1u);
+  EXPECT_EQ(nodes[0].processors, (cpus{0, 3}));
+}
+
+TEST(Processors, AreOnThisMachineWhatHwlocSays) {
+  const scoped_env env("HWLOC_SYNTHETIC", nullptr);
+  const hardware thorough = this_machine();
+  hardware quick;
+  read_processors(quick, {});
+  EXPECT_EQ(quick.logical_processors, thorough.logical_processors);
+  EXPECT_EQ(quick.allowed_processors, thorough.allowed_processors);
+  ASSERT_EQ(quick.nodes.size(), thorough.nodes.size());
+  for (std::size_t i = 0; i < quick.nodes.size(); ++i) {
+    EXPECT_EQ(quick.nodes[i].os_index, thorough.nodes[i].os_index);
+    EXPECT_EQ(quick.nodes[i].processors, thorough.nodes[i].processors);
+  }
+}
+
+TEST(Processors, OfAMadeUpMachineAreThoseThatWereMadeUp) {
+  const scoped_env env("HWLOC_SYNTHETIC", "node:2 core:16 pu:1");
+  hardware machine;
+  read_processors(machine, {});
+  EXPECT_EQ(machine.nodes.size(), 2u);
+  EXPECT_EQ(machine.allowed_processors, 32u);
+}
+
+TEST(Processors, AreCompletedWithoutForgettingTheMemory) {
+  const scoped_env env("HWLOC_SYNTHETIC", nullptr);
+  hardware machine = read_for_runs();
+  const auto available = machine.memory_available_bytes;
+  const hardware whole = completed(completed(machine));
+  const hardware thorough = this_machine();
+  EXPECT_EQ(whole.memory_available_bytes, available);
+  EXPECT_EQ(whole.l3_bytes, thorough.l3_bytes);
+  EXPECT_EQ(whole.physical_cores, thorough.physical_cores);
+  EXPECT_EQ(whole.nodes.size(), thorough.nodes.size());
 }
 
 TEST(ReadHardware, KnowsThisMachine) {

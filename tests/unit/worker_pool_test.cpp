@@ -242,6 +242,7 @@ TEST(WorkerPool, NamesItsThreadsAndKeepsSignalsAway) {
   const nexus_lane lane = unbound();
   std::string name;
   bool blocked = false;
+  int faults_blocked = 0;
   int policy = -1;
   const auto pool =
       start({&lane}, 1,
@@ -253,6 +254,9 @@ TEST(WorkerPool, NamesItsThreadsAndKeepsSignalsAway) {
               pthread_sigmask(SIG_BLOCK, nullptr, &now);
               blocked = sigismember(&now, SIGINT) == 1 &&
                         sigismember(&now, SIGTERM) == 1;
+              for (const int fault :
+                   {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS})
+                faults_blocked += sigismember(&now, fault);
               policy = sched_getscheduler(0);
               return succeeded(0);
             });
@@ -264,8 +268,66 @@ TEST(WorkerPool, NamesItsThreadsAndKeepsSignalsAway) {
   ASSERT_TRUE(d.wait_until([&] { return d.done.size() == 1; }));
   EXPECT_EQ(name, "pool-test-0");
   EXPECT_TRUE(blocked);
+  EXPECT_EQ(faults_blocked, 0) << "a crash would kill past every handler";
   EXPECT_NE(policy, SCHED_FIFO);
   EXPECT_NE(policy, SCHED_RR);
+}
+
+TEST(WorkerPool, NudgedLanesWithoutAJobIdleUntilOneComes) {
+  desk d;
+  const nexus_lane lane = unbound();
+  const std::vector<const nexus_lane*> lanes = {&lane, &lane, &lane};
+  std::atomic<int> idling{0};
+  std::atomic<int> idled{0};
+  worker_pool::options options;
+  options.lanes = lanes;
+  options.depth = 1;
+  options.thread_name = "pool-test";
+  options.run = holding(d);
+  options.idle = [&](std::uint32_t, const std::atomic<bool>& wanted) {
+    ++idling;
+    while (!wanted) std::this_thread::yield();
+    ++idled;
+  };
+  const auto pool = worker_pool::start(std::move(options));
+  ASSERT_NE(pool, nullptr);
+  const nexus_job jobs[] = {job_with(1), job_with(2), job_with(3)};
+  ASSERT_EQ(pool->submit(0, &jobs[0], desk::on_done, &d), NEXUS_OK);
+  ASSERT_TRUE(d.wait_until([&] { return d.running == 1; }));
+  // No more than were asked for, and none that is busy.
+  pool->nudge(1);
+  while (idling != 1) std::this_thread::yield();
+  pool->nudge(5);
+  while (idling != 2) std::this_thread::yield();
+  pool->nudge(5);
+  ASSERT_EQ(pool->submit(1, &jobs[1], desk::on_done, &d), NEXUS_OK);
+  ASSERT_EQ(pool->submit(2, &jobs[2], desk::on_done, &d), NEXUS_OK);
+  ASSERT_TRUE(d.wait_until([&] { return d.running == 3; }));
+  EXPECT_EQ(idled, 2);
+  EXPECT_EQ(idling, 2);
+  d.let_go();
+  EXPECT_TRUE(d.wait_until([&] { return d.done.size() == 3; }));
+}
+
+TEST(WorkerPool, EndsWhileALaneIdles) {
+  const nexus_lane lane = unbound();
+  const nexus_lane* const lanes[] = {&lane};
+  std::atomic<bool> idling{false};
+  worker_pool::options options;
+  options.lanes = lanes;
+  options.thread_name = "pool-test";
+  options.run = [](std::uint32_t, const nexus_job&, const std::atomic<bool>&) {
+    return succeeded(0);
+  };
+  options.idle = [&](std::uint32_t, const std::atomic<bool>& wanted) {
+    idling = true;
+    while (!wanted) std::this_thread::yield();
+  };
+  auto pool = worker_pool::start(std::move(options));
+  ASSERT_NE(pool, nullptr);
+  pool->nudge(1);
+  while (!idling) std::this_thread::yield();
+  pool.reset();
 }
 
 }  // namespace

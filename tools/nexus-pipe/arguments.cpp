@@ -1,6 +1,7 @@
 #include "arguments.hpp"
 
 #include <array>
+#include <limits>
 
 #include "help.hpp"
 #include "options.hpp"
@@ -133,15 +134,142 @@ result<command> parse_run(const command_help& help, argument_list given) {
   });
 }
 
+result<command> parse_prove(const command_help& help, argument_list given) {
+  option_set options(help);
+  prove_arguments into;
+  stream_words stream;
+  segment_words segments;
+  word security, wire;
+  bool trust = false;
+  options.group("Proofs");
+  options.value("--security", security, "PROFILE",
+                "conjectured or proven (conjectured)");
+  options.value("--wire", wire, "FORMAT",
+                "Plonky3's layout: p3-0.6 or p3-0.7 (p3-0.6)");
+  options.flag("--no-self-check", trust,
+               "Do not verify each proof before it is written");
+  add_segments(options, segments);
+  add_stream(options, stream, stream_kind::segments);
+  return parsed(options, given, into, [&](word_reader& reader) {
+    into.stream = read_stream(stream, reader);
+    into.options.cut = read_segments(segments, reader);
+    into.options.self_check = !trust;
+    read_security(security, reader, into.options.proof.security);
+    read_wire(wire, reader, into.options.proof.wire);
+  });
+}
+
+void read_root(const word& given, word_reader& reader,
+               proofs::verify_options& into) {
+  if (!given) return;
+  const result<proofs::stream_root> root = proofs::parse_root(*given);
+  if (root) {
+    into.root = *root;
+  } else {
+    reader.fail("--root: " + root.error().message());
+  }
+}
+
+result<command> parse_verify(const command_help& help, argument_list given) {
+  option_set options(help);
+  verify_arguments into;
+  stream_words stream;
+  word security, root, length, data;
+  options.group("What is expected");
+  options.value("--data", data, "FILE", "The proofs are about this file");
+  options.value("--root", root, "HEX", "The stream has this root");
+  options.value("--length", length, "N", "It is about so many bytes");
+  options.value("--security", security, "PROFILE",
+                "At least: conjectured or proven (conjectured)");
+  options.flag("--part", into.options.allow_part,
+               "Accept a part of a stream, too");
+  options.group("Output");
+  options.flag("--json", into.json, "Print one JSON object");
+  add_stream(options, stream, stream_kind::verdict);
+  return parsed(options, given, into, [&](word_reader& reader) {
+    into.stream = read_stream(stream, reader);
+    reader.file_name(data);
+    into.data = data.value_or("");
+    read_root(root, reader, into.options);
+    std::uint64_t bytes = 0;
+    reader.number(length, "--length", std::uint64_t{0},
+                  std::numeric_limits<std::uint64_t>::max(), bytes);
+    if (length) into.options.bytes = bytes;
+    read_security(security, reader, into.options.security);
+  });
+}
+
+result<command> parse_digest(const command_help& help, argument_list given) {
+  option_set options(help);
+  digest_arguments into;
+  stream_words stream;
+  segment_words segments;
+  options.group("Output");
+  options.flag("--json", into.json, "Print one JSON object");
+  add_segments(options, segments);
+  add_stream(options, stream, stream_kind::verdict);
+  return parsed(options, given, into, [&](word_reader& reader) {
+    into.stream = read_stream(stream, reader);
+    into.cut = read_segments(segments, reader);
+  });
+}
+
+result<command> parse_join(const command_help& help, argument_list given) {
+  option_set options(help);
+  join_arguments into;
+  bool no_sync = false;
+  options.value("-o,--output", into.output, "FILE",
+                "Write to FILE; - or none: standard output");
+  options.flag("--no-sync", no_sync,
+               "Do not wait until FILE is safe on the disk");
+  options.list("PART", into.parts, "", "The parts, in their order");
+  return parsed(options, given, into, [&](word_reader& reader) {
+    into.sync = !no_sync;
+    if (into.parts.empty()) {
+      reader.fail("the parts are missing", "see nexus-pipe join --help");
+    }
+    for (const std::string& part : into.parts) reader.file_name(part);
+    reader.file_name(into.output);
+    check_standard_input("", {}, {&into.parts}, reader);
+  });
+}
+
+void read_number(const word& given, std::string_view option,
+                 word_reader& reader, std::optional<std::uint64_t>& into) {
+  if (!given) return;
+  into.emplace();
+  reader.number(given, option, std::uint64_t{0},
+                std::numeric_limits<std::uint64_t>::max(), *into);
+}
+
 result<command> parse_inspect(const command_help& help, argument_list given) {
   option_set options(help);
   inspect_arguments into;
-  word input;
+  word input, proof, values;
   options.flag("--json", into.json, "Print one JSON object");
   options.value("IN", input, "", "The input; - or none: standard input");
+  options.group("Of a proof stream");
+  options.value("--extract-proof", proof, "I",
+                "Write the proof of segment I, as Plonky3 reads it");
+  options.value("--extract-public-values", values, "I",
+                "Print what it proves: 16 public values, as JSON");
+  options.value("-o,--output", into.output, "FILE",
+                "Write what is extracted to FILE");
   return parsed(options, given, into, [&](word_reader& reader) {
     reader.file_name(input);
+    reader.file_name(into.output);
     into.input = input.value_or("-");
+    read_number(proof, "--extract-proof", reader, into.extract_proof);
+    read_number(values, "--extract-public-values", reader,
+                into.extract_public_values);
+    if (proof && values) {
+      reader.fail(
+          "--extract-proof and --extract-public-values exclude each "
+          "other");
+    }
+    if (into.output && !proof && !values) {
+      reader.fail("-o goes with --extract-proof or --extract-public-values");
+    }
   });
 }
 
@@ -173,13 +301,17 @@ result<command> parse_command(std::string_view name, argument_list given) {
     std::string_view name;
     result<command> (*parse)(const command_help&, argument_list);
   };
-  constexpr std::array<entry, 7> parsers{{{"keygen", parse_keygen},
-                                          {"encrypt", parse_encrypt},
-                                          {"decrypt", parse_decrypt},
-                                          {"inspect", parse_inspect},
-                                          {"devices", parse_devices},
-                                          {"plugins", parse_plugins},
-                                          {"run", parse_run}}};
+  constexpr std::array<entry, 11> parsers{{{"keygen", parse_keygen},
+                                           {"prove", parse_prove},
+                                           {"verify", parse_verify},
+                                           {"digest", parse_digest},
+                                           {"join", parse_join},
+                                           {"encrypt", parse_encrypt},
+                                           {"decrypt", parse_decrypt},
+                                           {"inspect", parse_inspect},
+                                           {"devices", parse_devices},
+                                           {"plugins", parse_plugins},
+                                           {"run", parse_run}}};
   const command_help* help = find_command(name);
   for (const entry& known : parsers) {
     if (known.name == name && help != nullptr) return known.parse(*help, given);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <nexus/engine.hpp>
+#include <nexus/proof_stream.hpp>
 #include <nexus/status.hpp>
 #include <optional>
 #include <span>
@@ -59,6 +60,30 @@ struct operation_arguments {
   std::vector<std::pair<std::string, std::string>> settings;
 };
 
+struct prove_arguments {
+  stream_arguments stream;
+  proofs::prove_options options;
+};
+
+struct verify_arguments {
+  stream_arguments stream;  // without an output
+  proofs::verify_options options;
+  std::string data;  // a file; empty: none
+  bool json = false;
+};
+
+struct digest_arguments {
+  stream_arguments stream;  // without an output
+  proofs::segmenting cut;
+  bool json = false;
+};
+
+struct join_arguments {
+  std::vector<std::string> parts;
+  std::optional<std::string> output;
+  bool sync = true;
+};
+
 struct keygen_arguments {
   std::optional<std::string> output;
   bool convert = false;
@@ -68,6 +93,10 @@ struct keygen_arguments {
 struct inspect_arguments {
   bool json = false;
   std::string input = "-";
+  // Of a proof stream, by number; at most one of the two.
+  std::optional<std::uint64_t> extract_proof;
+  std::optional<std::uint64_t> extract_public_values;
+  std::optional<std::string> output;  // of what is extracted
 };
 
 struct devices_arguments {
@@ -89,7 +118,8 @@ struct text_request {
 using command =
     std::variant<text_request, keygen_arguments, encrypt_arguments,
                  decrypt_arguments, inspect_arguments, devices_arguments,
-                 plugins_arguments, operation_arguments>;
+                 plugins_arguments, operation_arguments, prove_arguments,
+                 verify_arguments, digest_arguments, join_arguments>;
 
 // arguments: without the program's name. invalid_argument with a hint for
 // anything that does not fit, including standard input asked for twice.

@@ -42,7 +42,7 @@ json to_json(const plugin_description& plugin) {
           {"reason", plugin.reason},       {"name", plugin.name},
           {"version", plugin.version},     {"abi_major", plugin.abi_major},
           {"abi_minor", plugin.abi_minor}, {"operations", plugin.operations},
-          {"devices", std::move(devices)}};
+          {"note", plugin.note},           {"devices", std::move(devices)}};
 }
 
 json to_json(const hardware& machine) {
@@ -241,6 +241,7 @@ std::string describe_plugins(const std::vector<plugin_description>& plugins,
   table rows;
   rows.add({"NAME", "VERSION", "ABI", "DEVICES", "OPERATIONS", "PATH"});
   std::string refused;
+  std::string notes;
   std::size_t refusals = 0;
   for (const plugin_description& plugin : plugins) {
     if (!plugin.loaded) {
@@ -248,14 +249,23 @@ std::string describe_plugins(const std::vector<plugin_description>& plugins,
       refused += "  " + plugin.path + ": " + plugin.reason + "\n";
       continue;
     }
+    std::size_t usable = 0;
+    for (const device_description& device : plugin.devices) {
+      if (device.score != 0)
+        ++usable;
+      else
+        notes += "  " + device.id + ": " + device.note + "\n";
+    }
     rows.add({plugin.name, plugin.version,
               std::to_string(plugin.abi_major) + "." +
                   std::to_string(plugin.abi_minor),
-              std::to_string(plugin.devices.size()), joined(plugin.operations),
-              plugin.path});
+              std::to_string(usable), joined(plugin.operations), plugin.path});
+    if (!plugin.note.empty())
+      notes += "  " + plugin.path + ": " + plugin.note + "\n";
   }
   std::string text =
       plugins.size() == refusals ? "No plugin was loaded.\n" : rows.text("");
+  if (why && !notes.empty()) text += "\nNot used\n" + notes;
   if (refusals == 0) return text;
   if (why) return text + "\nNot loaded\n" + refused;
   return text + "\n" + std::to_string(refusals) +

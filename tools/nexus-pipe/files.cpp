@@ -7,6 +7,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "stop_event.hpp"
@@ -21,7 +23,36 @@ int write_whole(int fd, std::string_view text) noexcept {
     if (written < 0) return errno;
     text.remove_prefix(static_cast<std::size_t>(written));
   }
+  return 0;
+}
+
+// Devices and pipes cannot be synced.
+int sync_whole(int fd) noexcept {
   return ::fsync(fd) == 0 || errno == EINVAL ? 0 : errno;
+}
+
+// The file that a path leads to, also where it does not exist yet.
+std::string follow_links(std::string path) {
+  namespace fs = std::filesystem;
+  constexpr int most_links = 40;
+  for (int i = 0; i < most_links; ++i) {
+    std::error_code failed;
+    const fs::path to = fs::read_symlink(path, failed);
+    if (failed) break;
+    path = (fs::path(path).parent_path() / to).string();
+  }
+  return path;
+}
+
+// With its last slash; empty: the working directory.
+std::string directory_of(const std::string& path) {
+  return path.substr(0, path.rfind('/') + 1);
+}
+
+mode_t mode_of_new_file() noexcept {
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  return 0666 & ~mask;
 }
 
 }  // namespace
@@ -100,12 +131,63 @@ result<std::size_t> input_file::read(std::span<std::byte> into,
   }
 }
 
+result<output_file> output_file::create(const std::string& path) {
+  std::string target = follow_links(path);
+  struct stat facts{};
+  const bool exists = ::stat(target.c_str(), &facts) == 0;
+  if (exists && !S_ISREG(facts.st_mode)) {
+    const int fd = ::open(target.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) return system_failure("write", path, errno);
+    return output_file(descriptor(fd), path, std::move(target), {});
+  }
+  // A file that must not be written must not be replaced either.
+  if (exists && ::access(target.c_str(), W_OK) != 0) {
+    return system_failure("write", path, errno);
+  }
+  constexpr std::string_view suffix = ".tmp";
+  std::string name = directory_of(target) + ".nexus-pipe-XXXXXX";
+  name += suffix;
+  const int fd = ::mkostemps(name.data(), suffix.size(), O_CLOEXEC);
+  if (fd < 0) return system_failure("make", path, errno);
+  ::fchmod(fd, exists ? facts.st_mode & 0777 : mode_of_new_file());
+  return output_file(descriptor(fd), path, std::move(target), std::move(name));
+}
+
+output_file::~output_file() {
+  if (file_.get() >= 0 && !temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+status output_file::write(std::span<const std::byte> data) {
+  const std::string_view text(reinterpret_cast<const char*>(data.data()),
+                              data.size());
+  const int failure = write_whole(file_.get(), text);
+  return failure == 0 ? status{} : system_failure("write", path_, failure);
+}
+
+status output_file::commit(bool sync) {
+  if (temporary_.empty()) return {};  // it was written directly
+  const int failure = sync ? sync_whole(file_.get()) : 0;
+  if (failure != 0) return system_failure("write", path_, failure);
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
+    return system_failure("write", path_, errno);
+  }
+  temporary_.clear();
+  if (!sync) return {};
+  // Some file systems refuse to sync a directory; the name stands anyway.
+  const std::string directory = directory_of(target_);
+  const descriptor opened(::open(directory.empty() ? "." : directory.c_str(),
+                                 O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (opened.get() >= 0) (void)::fsync(opened.get());
+  return {};
+}
+
 status write_new_file(const std::string& path, std::string_view text,
                       unsigned mode) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
                         static_cast<mode_t>(mode));
   if (fd < 0) return system_failure("make", path, errno);
   int failure = write_whole(fd, text);
+  if (failure == 0) failure = sync_whole(fd);
   if (::close(fd) != 0 && failure == 0) failure = errno;
   if (failure == 0) return {};
   ::unlink(path.c_str());

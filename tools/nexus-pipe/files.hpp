@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace nexus::tool {
 
@@ -61,6 +62,36 @@ class input_file {
   int fd_;
   descriptor owned_;  // fd_, unless that is borrowed
   std::string name_;
+};
+
+// A file that is there whole, under its name, or not at all. What is no regular
+// file, such as a device, is written to directly.
+class output_file {
+ public:
+  // Makes a temporary beside the file that the path leads to.
+  [[nodiscard]] static result<output_file> create(const std::string& path);
+  // Removes it unless it was committed.
+  ~output_file();
+  output_file(output_file&&) noexcept = default;
+  output_file& operator=(output_file&&) = delete;
+
+  [[nodiscard]] status write(std::span<const std::byte> data);
+  // Gives it its name, also one that another file has. sync: and waits until
+  // it is safe on the disk.
+  [[nodiscard]] status commit(bool sync);
+
+ private:
+  output_file(descriptor file, std::string path, std::string target,
+              std::string temporary)
+      : file_(std::move(file)),
+        path_(std::move(path)),
+        target_(std::move(target)),
+        temporary_(std::move(temporary)) {}
+
+  descriptor file_;
+  std::string path_;       // as the user wrote it
+  std::string target_;     // where its links lead
+  std::string temporary_;  // empty once it is gone
 };
 
 // Makes a file that was not there: never overwrites, and leaves nothing behind

@@ -39,11 +39,57 @@ constexpr command_help decrypt_help{
     "  nexus-pipe decrypt -i backup.key < in > out\n"
     "  nexus-pipe decrypt photos.tar.age | tar x\n"};
 
+#define NOT_ZERO_KNOWLEDGE                                                     \
+  "A proof shows that somebody knew the bytes. It is NOT zero-knowledge: it\n" \
+  "tells something of them, so keep it as secret as the input.\n"
+
+constexpr command_help prove_help{
+    "prove", "prove knowledge of a stream, segment by segment (STARKs)",
+    "[--security PROFILE] [OPTIONS] [IN]",
+    "Turns IN, or standard input, into a stream of proofs that\n"
+    "`nexus-pipe verify` and, one by one, stock Plonky3 "
+    "verify.\n" NOT_ZERO_KNOWLEDGE
+    "Parts of a long stream can be proved on different machines: each with\n"
+    "--first-index, all but the last with --partial; `nexus-pipe join` makes\n"
+    "one stream of them. A segment of 65536 rows holds 3916800 bytes.\n",
+    "  nexus-pipe prove -o backup.proof backup.tar\n"
+    "  nexus-pipe verify --data backup.tar backup.proof\n"
+    "  nexus-pipe prove --first-index 256 --partial -o part2 half.2\n"};
+
+constexpr command_help verify_help{
+    "verify", "verify a stream of proofs",
+    "[--data FILE] [--root HEX] [--length N] [OPTIONS] [IN]",
+    "Verifies every proof of IN, or standard input, their order, and that "
+    "none\n"
+    "is missing; prints the root, the length and the profile. That says as "
+    "much\n"
+    "as the root does: compare with --data, or with --root and one that was\n"
+    "computed from the bytes. Proofs are not zero-knowledge.\n",
+    "  nexus-pipe verify --data backup.tar backup.proof\n"
+    "  nexus-pipe verify --root 9c2f... --length 1048576 < backup.proof\n"};
+
+constexpr command_help digest_help{
+    "digest", "print the root that the proofs of a stream would have",
+    "[--json] [OPTIONS] [IN]",
+    "Reads IN, or standard input, and proves nothing: compare the root with\n"
+    "that of `nexus-pipe verify`.\n",
+    "  nexus-pipe digest backup.tar\n"};
+
+constexpr command_help join_help{
+    "join", "make one stream of proofs of its parts", "[-o FILE] PART...",
+    "Puts proof streams together that were made with --first-index and\n"
+    "--partial. The proofs themselves are not verified, and are not\n"
+    "zero-knowledge.\n",
+    "  nexus-pipe join -o all.proof part1 part2 part3\n"};
+
 constexpr command_help inspect_help{
-    "inspect", "show what an encrypted file tells without a key",
-    "[--json] [IN]", "Reads all of IN, or standard input: no key is needed.\n",
+    "inspect", "show what an encrypted file or a stream of proofs tells",
+    "[--json] [IN]\n       nexus-pipe inspect --extract-proof I [-o FILE] [IN]",
+    "Reads all of IN, or standard input. No key is needed, and no proof is\n"
+    "verified.\n",
     "  nexus-pipe inspect notes.age\n"
-    "  nexus-pipe inspect --json < notes.age\n"};
+    "  nexus-pipe inspect --json < backup.proof\n"
+    "  nexus-pipe inspect --extract-proof 7 -o seven.bin backup.proof\n"};
 
 constexpr command_help run_help{
     "run", "run an operation that a plugin brings",
@@ -67,8 +113,9 @@ constexpr command_help plugins_help{
     "  nexus-pipe plugins --plugin-dir ./build/plugins\n"};
 
 constexpr std::array commands{encrypt_help, decrypt_help, keygen_help,
-                              inspect_help, run_help,     devices_help,
-                              plugins_help};
+                              prove_help,   verify_help,  digest_help,
+                              join_help,    inspect_help, run_help,
+                              devices_help, plugins_help};
 
 }  // namespace
 
@@ -81,9 +128,10 @@ const command_help* find_command(std::string_view name) {
 
 std::string overview() {
   std::string text =
-      "nexus-pipe encrypts and decrypts streams on all the processors and GPUs "
-      "at hand.\nIts files are in the age v1 format, which other age tools "
-      "read and write too.\n\n"
+      "nexus-pipe encrypts, decrypts and proves streams on all the processors "
+      "and GPUs\nat hand. Its files are in the age v1 format, which other age "
+      "tools read and write\ntoo; its proofs are STARKs that Plonky3 verifies. "
+      "They are not zero-knowledge.\n\n"
       "Usage: nexus-pipe COMMAND [OPTIONS] [FILE]\n\nCommands:\n";
   for (const command_help& command : commands) {
     text.append("  ").append(command.name);
@@ -98,7 +146,9 @@ std::string overview() {
       "  nexus-pipe encrypt -o notes.age notes.txt     # to yourself\n"
       "  nexus-pipe decrypt -o notes.txt notes.age\n"
       "  nexus-pipe encrypt -r age1... < in > out      # to someone else\n"
-      "  nexus-pipe encrypt -p -o notes.age notes.txt  # with a passphrase\n\n"
+      "  nexus-pipe encrypt -p -o notes.age notes.txt  # with a passphrase\n"
+      "  nexus-pipe prove -o notes.proof notes.txt\n"
+      "  nexus-pipe verify --data notes.txt notes.proof\n\n"
       "Exit status: 0 all of it worked; 1 the data or the key is wrong; "
       "2 wrong usage;\n3 the machine (memory, disk, device); 130 or 143 "
       "stopped by a signal; 141 the\nreader of the output went away.\n";

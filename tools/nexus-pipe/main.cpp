@@ -44,6 +44,19 @@ struct dispatcher {
     out.configure(a.stream.quiet, a.stream.verbose);
     return run_operation(a, out);
   }
+  int operator()(const prove_arguments& a) const {
+    out.configure(a.stream.quiet, a.stream.verbose);
+    return run_prove(a, out);
+  }
+  int operator()(const verify_arguments& a) const {
+    out.configure(a.stream.quiet, a.stream.verbose);
+    return run_verify(a, out);
+  }
+  int operator()(const digest_arguments& a) const {
+    out.configure(a.stream.quiet, a.stream.verbose);
+    return run_digest(a, out);
+  }
+  int operator()(const join_arguments& a) const { return run_join(a, out); }
 };
 
 int run(std::span<const char* const> arguments, terminal& out) {

@@ -98,8 +98,9 @@ void option_set::value(const char* names, std::optional<std::string>& into,
 void option_set::list(const char* names, std::vector<std::string>& into,
                       const char* type, const char* text) {
   CLI::Option* option = impl_->app_.add_option(names, into, text);
-  option->type_name(type)->group(impl_->group_)->expected(1);
-  option->take_all()->allow_extra_args(false);
+  option->type_name(type)->group(impl_->group_)->take_all();
+  if (option->get_positional()) return;  // as many words as there are
+  option->expected(1)->allow_extra_args(false);
 }
 
 status option_set::parse(std::span<const char* const> arguments,

@@ -1,6 +1,7 @@
 #include "report.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +18,9 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
+// For a reader of the telemetry that does not read on.
+constexpr int patience_ms = 5000;
+
 std::string seconds_text(double seconds) {
   std::array<char, 64> text;
   const int size = std::snprintf(text.data(), text.size(), "%.3f s", seconds);
@@ -31,6 +35,8 @@ const char* name_of_state(device_state state) {
       return "backing_off";
     case device_state::quarantined:
       return "quarantined";
+    case device_state::dead:
+      return "dead";
   }
   return "unknown";
 }
@@ -62,7 +68,7 @@ std::string io_line(const io_telemetry& io) {
   };
   add("uring", io.uring_reads, io.uring_writes);
   add("threads", io.thread_reads, io.thread_writes);
-  add("lanes", io.lane_reads, 0);
+  add("lanes", io.lane_reads, io.lane_writes);
   add("callbacks", io.callback_reads, io.callback_writes);
   if (!io.note.empty()) line += " (" + io.note + ")";
   return line;
@@ -95,6 +101,7 @@ json to_json(const io_telemetry& io) {
           {"thread_reads", io.thread_reads},
           {"lane_reads", io.lane_reads},
           {"thread_writes", io.thread_writes},
+          {"lane_writes", io.lane_writes},
           {"callback_reads", io.callback_reads},
           {"callback_writes", io.callback_writes},
           {"engine", io.engine},
@@ -172,16 +179,26 @@ std::string telemetry_json(const run_report& report) {
 status write_telemetry(const std::string& path, const run_report& report) {
   const std::string text = telemetry_json(report);
   const bool to_standard_error = path == "-";
-  const int fd = to_standard_error
-                     ? STDERR_FILENO
-                     : ::open(path.c_str(),
-                              O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd < 0) return system_failure("write", path, errno);
+  int fd = STDERR_FILENO;
+  if (!to_standard_error) {
+    // A named pipe that nobody reads would be waited for without end.
+    constexpr int flags =
+        O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    fd = ::open(path.c_str(), flags, 0666);
+    if (fd < 0 && errno == ENXIO)
+      return {status_code::io_error,
+              "cannot write " + path + ": nothing reads from it",
+              "the reader has to be there when the run ends", ENXIO};
+    if (fd < 0) return system_failure("write", path, errno);
+  }
   int failure = 0;
   for (std::string_view rest = text; !rest.empty() && failure == 0;) {
     const ssize_t written = ::write(fd, rest.data(), rest.size());
     if (written >= 0) {
       rest.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno == EAGAIN) {
+      pollfd waiting{fd, POLLOUT, 0};
+      if (::poll(&waiting, 1, patience_ms) == 0) failure = EAGAIN;
     } else if (errno != EINTR) {
       failure = errno;
     }

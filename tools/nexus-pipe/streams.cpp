@@ -176,6 +176,32 @@ result<stream_pair> open_streams(const stream_arguments& arguments,
   return result<stream_pair>(std::move(streams));
 }
 
+result<stream_pair> open_input(const stream_arguments& arguments) {
+  descriptor fifo;
+  result<source> from = open_source(arguments.input, fifo);
+  if (!from) return from.error();
+  if (status s = check_telemetry(arguments, {}); !s.ok()) return s;
+  return stream_pair{.from = *std::move(from),
+                     .to = sink::discard(),
+                     .guard = nullptr,
+                     .to_terminal = false,
+                     .input_fifo = std::move(fifo),
+                     .output_fifo = descriptor(),
+                     .output_path = {}};
+}
+
+status check_distinct(const std::string& output,
+                      const std::vector<std::string>& inputs) {
+  const auto written = identify_path(output, STDOUT_FILENO);
+  if (!written) return {};
+  for (const std::string& input : inputs) {
+    if (identify_path(input, STDIN_FILENO) != written) continue;
+    return same_file(output == "-" ? "standard output" : output,
+                     "the output is the same file as the input");
+  }
+  return {};
+}
+
 // Neither waits for the other: the peer may well open both in either order.
 status connect(stream_pair& streams, const stop_event& stop) {
   bool input_waits = streams.input_fifo.get() >= 0;

@@ -37,6 +37,14 @@ struct stream_pair {
     const stream_arguments& arguments, terminal_output policy,
     const std::vector<std::string>& others = {});
 
+// The same for a command without an output.
+[[nodiscard]] result<stream_pair> open_input(const stream_arguments& arguments);
+
+// invalid_argument: the output is one of the inputs, by device and inode. "-"
+// is standard output, or standard input.
+[[nodiscard]] status check_distinct(const std::string& output,
+                                    const std::vector<std::string>& inputs);
+
 // Waits until named pipes have their other ends: somebody who wrote or closed,
 // somebody who reads. To be called ahead of a run. cancelled: a stop was
 // requested. io_error: the output cannot be opened.

@@ -19,6 +19,11 @@ constexpr names_of<schedule_policy, 3> policies{
 constexpr names_of<io_mode, 3> io_modes{{{"auto", io_mode::automatic},
                                          {"uring", io_mode::uring},
                                          {"threads", io_mode::threads}}};
+constexpr names_of<proof_security, 2> securities{
+    {{"conjectured", proof_security::conjectured},
+     {"proven", proof_security::proven}}};
+constexpr names_of<proof_wire, 2> wires{
+    {{"p3-0.6", proof_wire::p3_0_6}, {"p3-0.7", proof_wire::p3_0_7}}};
 constexpr names_of<progress_mode, 3> progress_modes{
     {{"auto", progress_mode::automatic},
      {"always", progress_mode::always},
@@ -85,7 +90,7 @@ void add_plugin_directories(option_set& options, engine_words& into) {
                "Look for plugins here alone (repeatable)");
 }
 
-void add_resources(option_set& options, engine_words& into) {
+void add_resources(option_set& options, engine_words& into, stream_kind kind) {
   options.group("Resources");
   options.value("--max-threads", into.max_threads, "N", "At most N workers");
   options.value("--memory", into.memory, "SIZE",
@@ -94,21 +99,25 @@ void add_resources(option_set& options, engine_words& into) {
                 "Or this part of the free memory (0.5)");
   options.value("--max-inflight", into.max_inflight, "N",
                 "At most N segments at once (64)");
-  options.value("--segment-size", into.segment_size, "SIZE",
-                "Bytes of a segment, at most 1G");
+  if (kind == stream_kind::bytes) {
+    options.value("--segment-size", into.segment_size, "SIZE",
+                  "Bytes of a segment, at most 1G");
+  }
   options.value("--backend", into.backend, "NAME",
                 "Only the devices of this plugin");
   add_plugin_directories(options, into);
 }
 
-void add_stream(option_set& options, stream_words& into) {
+void add_stream(option_set& options, stream_words& into, stream_kind kind) {
   options.group("Input and output");
-  options.value("-o,--output", into.output, "FILE",
-                "Write to FILE; - forces standard output");
-  options.flag("--no-sync", into.no_sync,
-               "Do not wait until FILE is safe on the disk");
+  if (kind != stream_kind::verdict) {
+    options.value("-o,--output", into.output, "FILE",
+                  "Write to FILE; - forces standard output");
+    options.flag("--no-sync", into.no_sync,
+                 "Do not wait until FILE is safe on the disk");
+  }
   options.value("IN", into.input, "", "The input; - or none: standard input");
-  add_resources(options, into.engine);
+  add_resources(options, into.engine, kind);
   options.value("--policy", into.engine.policy, "NAME",
                 "Choice of device: lect, threshold or round-robin");
   options.value("--gpu-threshold", into.engine.gpu_threshold, "SIZE",
@@ -120,6 +129,16 @@ void add_stream(option_set& options, stream_words& into) {
   options.flag("-v,--verbose", into.verbose, "Say what was done, and how");
   options.group("");
   options.value("--telemetry", into.telemetry, "FILE", "");
+}
+
+void add_segments(option_set& options, segment_words& into) {
+  options.group("Segments");
+  options.value("--segment-rows", into.rows, "N",
+                "Rows of a segment, a power of two (65536)");
+  options.value("--first-index", into.first_index, "N",
+                "Number of its first segment, in a part (0)");
+  options.flag("--partial", into.partial,
+               "A part that others follow: whole segments");
 }
 
 void add_passphrase(option_set& options, passphrase_words& into) {
@@ -173,6 +192,29 @@ stream_arguments read_stream(const stream_words& from, word_reader& reader) {
   into.input = from.input.value_or("-");
   into.output = from.output;
   return into;
+}
+
+proofs::segmenting read_segments(const segment_words& from,
+                                 word_reader& reader) {
+  proofs::segmenting into;
+  reader.number(from.rows, "--segment-rows", segment_leaf_rows,
+                max_segment_rows, into.rows);
+  if ((into.rows & (into.rows - 1)) != 0) {
+    reader.fail("--segment-rows: " + *from.rows + " is not a power of two");
+  }
+  reader.number(from.first_index, "--first-index", std::uint64_t{0},
+                (std::uint64_t{1} << 60) - 1, into.first_index);
+  into.partial = from.partial;
+  return into;
+}
+
+void read_security(const word& given, word_reader& reader,
+                   proof_security& into) {
+  reader.choice(given, "--security", securities, into);
+}
+
+void read_wire(const word& given, word_reader& reader, proof_wire& into) {
+  reader.choice(given, "--wire", wires, into);
 }
 
 passphrase_source read_passphrase(const passphrase_words& from,

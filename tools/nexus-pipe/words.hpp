@@ -89,21 +89,37 @@ struct stream_words {
   bool no_sync = false;
 };
 
+struct segment_words {
+  word rows, first_index;
+  bool partial = false;
+};
+
 struct passphrase_words {
   word file, descriptor;
 };
 
+// What a stream becomes, and whether its segments may have any size.
+enum class stream_kind { bytes, segments, verdict };
+
 void add_plugin_directories(option_set& options, engine_words& into);
 // What decides how much runs at once, in a group of its own.
-void add_resources(option_set& options, engine_words& into);
-// All that a running command has, IN included.
-void add_stream(option_set& options, stream_words& into);
+void add_resources(option_set& options, engine_words& into,
+                   stream_kind kind = stream_kind::bytes);
+// All that a running command has, IN included; no output where there is none.
+void add_stream(option_set& options, stream_words& into,
+                stream_kind kind = stream_kind::bytes);
+void add_segments(option_set& options, segment_words& into);
 void add_passphrase(option_set& options, passphrase_words& into);
 
 [[nodiscard]] engine_options read_engine(const engine_words& from,
                                          word_reader& reader);
 [[nodiscard]] stream_arguments read_stream(const stream_words& from,
                                            word_reader& reader);
+[[nodiscard]] proofs::segmenting read_segments(const segment_words& from,
+                                               word_reader& reader);
+void read_security(const word& given, word_reader& reader,
+                   proof_security& into);
+void read_wire(const word& given, word_reader& reader, proof_wire& into);
 [[nodiscard]] passphrase_source read_passphrase(const passphrase_words& from,
                                                 word_reader& reader);
 

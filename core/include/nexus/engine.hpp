@@ -11,6 +11,7 @@
 #include <nexus/status.hpp>
 #include <nexus/stream.hpp>
 #include <nexus/telemetry.hpp>
+#include <nexus/trace.hpp>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -58,6 +59,10 @@ struct run_options {
   // Called about every 100 ms on a thread of the engine's that runs nothing
   // else; must not call into the engine.
   std::function<void(const telemetry&)> progress;
+  // Called for every step of every segment, on the engine's own thread, which
+  // does nothing else meanwhile: it must return at once, must not throw, and
+  // must not call into the engine. Empty: events are not even made.
+  std::function<void(const segment_event&)> trace;
 };
 
 // ok(): the whole input was turned into the whole output. Otherwise outcome
@@ -91,6 +96,7 @@ struct plugin_description {
   std::uint32_t abi_major = 0;
   std::uint32_t abi_minor = 0;
   std::vector<std::string> operations;  // that it brings
+  std::string note;                     // which of its are not used, and why
   std::vector<device_description> devices;
 };
 

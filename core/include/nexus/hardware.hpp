@@ -74,12 +74,13 @@ struct parallelism_profile {
 };
 
 // budget = memory_bytes, else memory_fraction of the headroom, which is the
-// smallest of MemAvailable and (limit - used) over all limits. inflight =
-// budget / segment working set, at most max_inflight. workers = allowed
-// processors, at most ceil(quota), one left free from 4 up, at most
-// max_threads, at most budget / worker working set. Fails with out_of_memory,
-// naming the bytes needed, where the budget does not hold one segment, and
-// with invalid_argument for a fraction outside (0, 1] or a maximum of 0.
+// smallest of MemAvailable and (limit - used) over all limits. workers =
+// allowed processors, at most ceil(quota), one left free from 4 up, at most
+// max_threads, at most budget / (worker + segment working set). inflight =
+// (budget - workers * worker working set) / segment working set, at most
+// max_inflight. Fails with out_of_memory, naming the bytes needed, where the
+// budget does not hold one worker and segment, and with invalid_argument for a
+// fraction outside (0, 1] or a maximum of 0.
 [[nodiscard]] NEXUS_API result<parallelism_profile> make_profile(
     const hardware& machine, const profile_request& request);
 

@@ -6,7 +6,8 @@
 // One run, in order:
 //   prologue()               once; may read the head of the input and write
 //   plan()                   once
-//   make_job(), check()      per stage and segment
+//   measure()                per record, where the plan says so
+//   make_job(), audit(), check()   per stage and segment
 //   epilogue()               once, after the last segment was accepted
 #pragma once
 
@@ -49,8 +50,18 @@ struct stage_plan {
   std::uint32_t extra_output = 0;
   // Stand ahead of the stage's input, as if the stream began with them.
   std::vector<std::byte> lead;
+  // What a device ends well, without flags, and with n / granule *
+  // granule_output bytes, check() accepts as it is, in every segment but the
+  // last one and a broken one, as long as it accepted all before. So the last
+  // stage's output may be written before check() has seen it.
+  bool exact = false;
   // The device operation that its jobs name.
   std::string job;
+  // Host memory that a running job takes beside its buffers: counts against
+  // the budget, and limits how many run at once.
+  std::uint64_t worker_bytes = 0;
+  // audit() looks at every result.
+  bool audited = false;
 };
 
 struct plan_request {
@@ -70,6 +81,18 @@ struct operation_plan {
   // The last segment may be empty although others came before it. Whole
   // granules are then worked on without waiting to learn whether more follows.
   bool empty_end = false;
+  // Not 0: the source is a sequence of records, each of which is a segment and
+  // begins with this many bytes, from which measure() tells its length.
+  // segment_bytes is then the length of the longest; no granule applies.
+  std::uint32_t record_head = 0;
+};
+
+// A record of the source.
+struct record_size {
+  std::uint64_t bytes = 0;  // with its head; at most the plan's segment_bytes
+  // The stream ends with it: of what the source still has, as many bytes as
+  // `bytes` are read, and it may turn out to be shorter.
+  bool last = false;
 };
 
 // One segment at one stage.
@@ -78,7 +101,7 @@ struct segment_view {
   std::uint64_t index = 0;   // number in the stream, from 0
   std::uint64_t offset = 0;  // of its first byte in this stage's input
   // At the first stage, make_job() sees only how many there are: the bytes may
-  // not have been read yet. check() sees them.
+  // not have been read yet, unless they are a record. check() sees them.
   std::span<const std::byte> input;
   bool last = false;    // the stage's input ends with it
   bool broken = false;  // the input failed after these bytes: it has no end
@@ -90,6 +113,9 @@ struct job_request {
   std::vector<std::byte> params;
   // False: no device is asked, and check() gets a result without output.
   bool needed = true;
+  // Room for what a device computes and leaves to check() to compare (plugin.h,
+  // nexus_job.tags); 0: none.
+  std::size_t tags_bytes = 0;
 };
 
 // What a device said of a job.
@@ -98,7 +124,10 @@ struct job_outcome {
   bool data_error = false;  // the input is at fault, at error_offset
   std::uint64_t error_offset = 0;
   std::uint32_t flags = 0;      // plugin.h, NEXUS_RESULT_*
+  std::string_view message;     // the device's words, or empty
   std::span<std::byte> output;  // the whole output buffer
+  // What it computed; not empty only with NEXUS_RESULT_TAGS.
+  std::span<const std::byte> tags;
 };
 
 enum class verdict_kind {
@@ -115,8 +144,8 @@ struct verdict {
 };
 
 // Threads: prologue and epilogue run on a helper thread, the others on the
-// engine's, never two calls at a time. Those on the engine's thread take well
-// under a millisecond.
+// engine's, never two calls at a time, but for audit() and a check() that takes
+// long. Those on the engine's thread take well under a millisecond.
 class NEXUS_API operation {
  public:
   virtual ~operation();
@@ -125,12 +154,27 @@ class NEXUS_API operation {
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
   virtual status prologue(prologue_io& io) = 0;
   virtual result<operation_plan> plan(const plan_request& request) = 0;
+  // The record that begins with these bytes: plan.record_head of them, or fewer
+  // where the source ends, down to none. A failure ends the stream there. By
+  // default there are no records: unsupported.
+  virtual result<record_size> measure(std::span<const std::byte> head);
   // The first stage's jobs are made as segments are read; a later stage's in
   // order, after the check of the same segment at the stage before.
   virtual result<job_request> make_job(const segment_view& segment) = 0;
+  // A closer look at a result that a device calls good. On helper threads, for
+  // several segments at once and in any order, also beside the other calls: it
+  // must only read what they write. device_failed: the result is wrong, and the
+  // job goes to another device; other failures end the stream there. By
+  // default, ok.
+  virtual status audit(const segment_view& segment, const job_outcome& outcome);
   // In order per stage. May write into outcome.output.
   virtual verdict check(const segment_view& segment,
                         const job_outcome& outcome) = 0;
+  // Whether that check() will take more than a millisecond. Then it runs on a
+  // helper thread, still in order, but beside make_job() and the other stages'
+  // check(). By default, false.
+  [[nodiscard]] virtual bool check_takes_long(const segment_view& segment,
+                                              const job_outcome& outcome) const;
   virtual status epilogue(prologue_io& io) = 0;
 };
 

@@ -49,7 +49,9 @@ enum {
 
 enum { NEXUS_LOG_DEBUG = 0, NEXUS_LOG_INFO = 1, NEXUS_LOG_WARNING = 2 };
 
-/* What the engine offers a plugin. Lives as long as the process. */
+/* What the engine offers a plugin. Lives as long as the process. probe() and
+ * open() get the host of the engine that calls; the plugin's entry gets one that
+ * is no engine's, whose lines reach all of them. */
 typedef struct nexus_host {
   uint32_t size;
   uint32_t abi_major;
@@ -58,12 +60,12 @@ typedef struct nexus_host {
   void *context;
   /* One line of diagnostics, from any thread. */
   void (*log)(void *context, int32_t level, const char *line);
-  /* Never NULL; answers NULL for what it does not know. */
+  /* Never NULL; answers NULL for what it does not know, NULL among it. */
   const void *(*get_extension)(void *context, const char *name);
 } nexus_host;
 
-/* An extension of the host: a const char *, the name of the plugin that the
- * user asked for, or "*" where every device is to be listed. NULL: none was
+/* An extension of an engine's host: a const char *, the name of the plugin that
+ * the user asked for, or "*" where every device is to be listed. NULL: none was
  * named, and what takes long to look at may be left out of probe(). */
 #define NEXUS_HOST_REQUESTED "nexus.requested"
 
@@ -106,7 +108,8 @@ typedef struct nexus_caps {
   uint32_t size;
   uint32_t flags;            /* NEXUS_CAPS_* */
   uint64_t min_bytes;        /* of job input that pay at all */
-  uint64_t preferred_bytes;  /* 0: no wish */
+  uint64_t preferred_bytes;  /* the engine makes segments as large, where it
+                                may, if a GPU says so; 0: no wish */
   uint64_t max_bytes;        /* 0: no limit */
   uint32_t alignment;        /* of the buffers; 0: any */
   uint32_t reserved;
@@ -115,8 +118,10 @@ typedef struct nexus_caps {
 } nexus_caps;
 
 enum {
-  NEXUS_CAPS_WANTS_IMPORT = 1u, /* faster on buffers that it imported */
-  NEXUS_CAPS_FILLS = 2u         /* calls nexus_job.fill */
+  NEXUS_CAPS_WANTS_IMPORT = 1u, /* faster on buffers that it imported: the engine
+                                   imports those that its jobs get */
+  NEXUS_CAPS_FILLS = 2u,        /* calls nexus_job.fill */
+  NEXUS_CAPS_DRAINS = 4u        /* calls nexus_job.drain */
 };
 
 /* How a lane is to be placed. */
@@ -163,12 +168,21 @@ typedef struct nexus_job {
    * job ends with what it returned. */
   int32_t (*fill)(void *fill_context);
   void *fill_context;
+  /* NULL, or writes the output where it is to go. Only for operations whose caps
+   * say NEXUS_CAPS_DRAINS: to be called at most once, by the thread that made
+   * the output and has it in its cache, when the job is done but for the call of
+   * `done` with NEXUS_OK and the same output_bytes and flags. Blocks as long as
+   * the writing takes. A job that ends otherwise leaves it out, and so may any:
+   * then the engine writes. */
+  void (*drain)(void *drain_context, uint64_t output_bytes, uint32_t flags);
+  void *drain_context;
 } nexus_job;
 
 enum {
   /* age-open: the chunk that ends the output carried the final flag. */
   NEXUS_RESULT_FINAL_CHUNK = 1u,
-  /* age-open: nothing was compared; tags holds one computed tag a chunk. */
+  /* age-open: nothing was compared, and job->tags is filled as said there. Only
+   * where it has room for all. */
   NEXUS_RESULT_TAGS = 2u
 };
 
@@ -218,13 +232,18 @@ typedef struct nexus_backend {
 
   /* Optional (NULL). Hurries a job's end; `done` is still called. */
   void (*cancel)(nexus_device *device, uint64_t job_id);
-  /* Optional: always well. */
+  /* Optional: always well. NEXUS_OK and the answer in *health. Asked before a
+   * device that failed is tried again; may take its time, and jobs may be under
+   * way. */
   int32_t (*health)(nexus_device *device, nexus_health *health);
   /* Optional: no import. Makes host memory fast for the device, for instance
-   * by pinning it. fd: a memfd behind it at offset 0, or -1. */
+   * by pinning it. fd: a memfd behind it at offset 0, or -1. One piece of memory
+   * may be imported by several devices. May take its time; jobs may be under
+   * way on other memory. Not NEXUS_OK: the engine does without. */
   int32_t (*import_buffer)(nexus_device *device, void *memory, uint64_t bytes,
                            int fd, nexus_buffer **buffer);
-  /* Optional, but not without import_buffer. */
+  /* Optional, but not without import_buffer. Called before the memory goes, and
+   * for all that are left before close(). No job uses it any more. */
   void (*release_buffer)(nexus_device *device, nexus_buffer *buffer);
   /* Optional: nothing. */
   const void *(*get_extension)(const char *name);
@@ -317,7 +336,8 @@ typedef struct nexus_plugin {
   const nexus_operation *const *operations;      /* optional */
 } nexus_plugin;
 
-/* The one exported symbol. Cheap: no device is touched. May be called once. */
+/* The one exported symbol. Cheap: no device is touched. Called once a process
+ * for a file, however many engines use it. */
 typedef const nexus_plugin *(*nexus_plugin_entry_fn)(const nexus_host *host);
 #define NEXUS_PLUGIN_ENTRY_NAME "nexus_plugin_entry"
 NEXUS_PLUGIN_EXPORT const nexus_plugin *nexus_plugin_entry(
@@ -335,9 +355,19 @@ NEXUS_PLUGIN_EXPORT const nexus_plugin *nexus_plugin_entry(
  *
  * age-open: chunks of 65552 bytes, the last of the input possibly shorter. A
  * full chunk is tried as not final, then as final; a short one as final only.
- * With NEXUS_AGE_LAST the last full chunk is tried as final first. Ends with
- * the first chunk that is final (NEXUS_RESULT_FINAL_CHUNK; what follows is
- * left alone) or that fails (NEXUS_E_DATA, error_offset its first byte). */
+ * With NEXUS_AGE_LAST the last chunk of the input, if it is full, is tried as
+ * final first. Ends with the first chunk that is final
+ * (NEXUS_RESULT_FINAL_CHUNK; what follows is left alone) or that fails
+ * (NEXUS_E_DATA, error_offset its first byte).
+ *
+ * A device may leave the comparing to the host, where job->tags has room: it
+ * opens every chunk once, as what is tried first, writes all plaintext, and
+ * for each the tag that it computed: 16 bytes, in the order of the chunks. A
+ * chunk of fewer than 16 bytes, and one of just 16 that is not chunk 0 of the
+ * stream, is left out; there is at most one, at the end. The result is
+ * NEXUS_OK with NEXUS_RESULT_TAGS and no other flag, output_bytes those of all
+ * chunks that were opened, tags_bytes their number times 16. What the first tag
+ * that differs means, and the second try, is the host's to find out. */
 #define NEXUS_JOB_AGE_SEAL "age-seal"
 #define NEXUS_JOB_AGE_OPEN "age-open"
 enum { NEXUS_AGE_LAST = 1u };
@@ -360,6 +390,45 @@ typedef struct nexus_armor_params {
   uint32_t size;
   uint32_t flags; /* NEXUS_ARMOR_CRLF: decode only; lines end in CR LF */
 } nexus_armor_params;
+
+/* "digest" and "prove": a segment of a stream, at most 62668800 bytes. digest
+ * yields 32 bytes, the segment's digest as eight little-endian words, each
+ * below 2^31 - 2^24 + 1; prove yields the same and then the proof, the very
+ * bytes that Plonky3's serial prover makes (docs/file-formats.md). */
+#define NEXUS_JOB_DIGEST "digest"
+#define NEXUS_JOB_PROVE "prove"
+enum {
+  NEXUS_SEGMENT_LAST = 1u /* the stream ends with this segment */
+};
+enum { NEXUS_SECURITY_CONJECTURED = 0u, NEXUS_SECURITY_PROVEN = 1u };
+enum { NEXUS_WIRE_P3_0_6 = 0u, NEXUS_WIRE_P3_0_7 = 1u };
+typedef struct nexus_digest_params {
+  uint32_t size;
+  uint32_t flags;
+  uint64_t index; /* the segment's number in the stream, below 2^60 */
+} nexus_digest_params;
+typedef struct nexus_prove_params {
+  uint32_t size;
+  uint32_t flags;
+  uint64_t index;
+  uint32_t security;
+  uint32_t wire;
+} nexus_prove_params;
+
+/* "verify": the input holds a proof from proof_offset to its end. No output.
+ * NEXUS_E_DATA, with words, unless it holds for a segment of this length,
+ * number and digest. */
+#define NEXUS_JOB_VERIFY "verify"
+typedef struct nexus_verify_params {
+  uint32_t size;
+  uint32_t flags;
+  uint64_t index;
+  uint64_t length;    /* bytes of the segment */
+  uint32_t digest[8]; /* words, as above */
+  uint32_t security;
+  uint32_t wire;
+  uint64_t proof_offset;
+} nexus_verify_params;
 
 #ifdef __cplusplus
 }

@@ -9,7 +9,10 @@
 // the last one or not, and their digest is d". Bytes are packed injectively,
 // four lanes of 30 bits for every 15, but the lanes are not range-checked: that
 // the packing of bytes is the only preimage anybody can find rests on the
-// collision resistance of Poseidon2, about 124 bits.
+// collision resistance of Poseidon2, about 124 bits. Nor is it constrained that
+// what pads the last row is zero. So for a digest of unknown origin a proof
+// shows neither bytes nor their number: compare the digest with one that was
+// computed from bytes.
 //
 // The functions may be called from any thread, at the same time.
 #pragma once
@@ -27,7 +30,7 @@
 namespace nexus {
 
 // The layout of a proof's bytes: that of Plonky3 0.6 or that of 0.7, which is
-// about half as long. The protocol is one and the same.
+// about 60 % as long. The protocol is one and the same.
 enum class proof_wire : std::uint8_t { p3_0_6, p3_0_7 };
 
 // How many queries a proof answers.
@@ -47,10 +50,22 @@ struct proof_profile {
 [[nodiscard]] NEXUS_API const proof_profile& profile_of(
     proof_security security) noexcept;
 
+// threads: that work on this one segment, the caller's included; 1 to
+// max_prove_threads, others are taken as the nearest. The proof does not depend
+// on it. Several segments at once, on a thread each, are faster than several
+// threads on one. Verifying takes one thread.
 struct proof_options {
   proof_security security = proof_security::conjectured;
   proof_wire wire = proof_wire::p3_0_6;
+  unsigned threads = 1;
 };
+
+inline constexpr unsigned max_prove_threads = 64;
+
+// The instructions that proving, hashing and verifying run on in this process:
+// "avx512", "avx2", "neon" or "scalar". The best that the machine has, or what
+// the environment variable NEXUS_PROVER_ISA names where the machine has that.
+[[nodiscard]] NEXUS_API std::string_view prover_isa_in_use() noexcept;
 
 // Canonical integers, each below 2^31 - 2^24 + 1.
 using segment_digest = std::array<std::uint32_t, 8>;
@@ -84,9 +99,9 @@ constexpr std::uint64_t segment_capacity(std::uint64_t rows) noexcept {
     std::uint64_t length) noexcept;
 
 // What prove_segment takes of memory at its peak, in bytes, beside its input:
-// about 2,400 a row.
+// about 2,500 a row, and 256 KiB a thread.
 [[nodiscard]] NEXUS_API std::uint64_t prove_memory(
-    std::uint64_t length) noexcept;
+    std::uint64_t length, unsigned threads = 1) noexcept;
 
 // No proof of such a segment is longer, in bytes.
 [[nodiscard]] NEXUS_API std::uint64_t proof_size_limit(
@@ -96,7 +111,8 @@ constexpr std::uint64_t segment_capacity(std::uint64_t rows) noexcept {
 [[nodiscard]] NEXUS_API result<segment_digest> digest_segment(
     std::span<const std::byte> data, const segment_position& position);
 
-// Proves on the calling thread. The bytes are the same on every machine.
+// Proves on the calling thread, and on as many more as the options say, which
+// end before it returns. The bytes are the same on every machine.
 // Errors: those of digest_segment; cancelled, when stop is requested (polled
 // between phases); out_of_memory.
 [[nodiscard]] NEXUS_API result<segment_proof> prove_segment(

@@ -8,7 +8,8 @@
 
 namespace nexus {
 
-enum class device_state { ready, backing_off, quarantined };
+// dead: it said that it is gone for good; the engine asks it no more.
+enum class device_state { ready, backing_off, quarantined, dead };
 
 struct device_telemetry {
   std::string id;      // "cpu:0", "cuda:1"
@@ -16,11 +17,15 @@ struct device_telemetry {
   bool gpu = false;
   std::uint32_t lanes = 0;
   device_state state = device_state::ready;
-  std::uint64_t jobs = 0;         // completed, whatever the outcome
-  std::uint64_t failed_jobs = 0;  // the device's fault
-  std::uint64_t input_bytes = 0;  // of completed jobs
-  double busy_seconds = 0;        // sum over jobs, submit to done
-  std::string last_error;         // why it was quarantined or backed off
+  std::uint64_t jobs = 0;            // completed, whatever the outcome
+  std::uint64_t failed_jobs = 0;     // the device's fault
+  std::uint32_t active_workers = 0;  // lanes that have a job now
+  std::uint32_t queued_jobs = 0;     // now, behind those that are at work
+  std::uint64_t quarantines = 0;     // times that it was put there
+  std::uint64_t restarts = 0;        // of its process, where it has its own
+  std::uint64_t input_bytes = 0;     // of completed jobs
+  double busy_seconds = 0;           // sum over jobs, submit to done
+  std::string last_error;            // why it was quarantined or backed off
 };
 
 // Which system calls really moved the bytes.
@@ -29,7 +34,8 @@ struct io_telemetry {
   std::uint64_t uring_writes = 0;
   std::uint64_t thread_reads = 0;
   std::uint64_t thread_writes = 0;
-  std::uint64_t lane_reads = 0;       // by a worker, just before it computes
+  std::uint64_t lane_reads = 0;      // by a worker, just before it computes
+  std::uint64_t lane_writes = 0;     // by a worker, of what it computed
   std::uint64_t callback_reads = 0;  // user callbacks and memory
   std::uint64_t callback_writes = 0;
   std::string engine;  // "uring" or "threads"
@@ -54,17 +60,20 @@ struct telemetry {
   std::uint64_t output_bytes = 0;                  // taken by the sink
   std::uint64_t segments = 0;                      // written
   std::uint64_t retries = 0;                       // jobs handed out again
+  std::uint64_t queued_jobs = 0;  // now, waiting for a lane of any device
   std::uint64_t segment_bytes = 0;
   std::uint32_t window = 0;       // segments allowed in flight
   std::uint32_t window_used = 0;  // now
   std::uint32_t window_peak = 0;
   std::uint64_t budget_bytes = 0;
-  // Host buffers that really existed at one time, of all runs of the engine.
+  // Host buffers that really exist, and did at one time, of all runs of the
+  // engine.
+  std::uint64_t buffer_bytes = 0;
   std::uint64_t buffer_peak_bytes = 0;
   io_telemetry io;
   stall_telemetry stalls;
-  // The engine thread's own delays, over all its runs: how late it served a 10 ms heartbeat, less
-  // what it waited for a processor.
+  // The engine thread's own delays, over all its runs: how late it served a 10
+  // ms heartbeat, less what it waited for a processor.
   std::uint64_t loop_beats = 0;
   double loop_stall_p99_seconds = 0;
   double loop_stall_max_seconds = 0;

@@ -4,6 +4,7 @@
 
 #include <nexus/plugin.h>
 #include <stdlib.h>
+#include <string.h>
 
 #ifndef ENTRY
 #define ENTRY nexus_plugin_entry
@@ -96,6 +97,17 @@ UNUSED int32_t probe(const nexus_host* host, uint32_t index,
   (void)host, (void)index, (void)info;
   return NEXUS_E_END;
 }
+/* A card that another plugin may see as well. */
+UNUSED int32_t probe_card(const nexus_host* host, uint32_t index,
+                          nexus_device_info* info) {
+  (void)host;
+  if (index != 0) return NEXUS_E_END;
+  info->kind = NEXUS_DEVICE_GPU;
+  info->score = 100;
+  strcpy(info->name, "a card");
+  strcpy(info->pci_id, "0000:01:00.0");
+  return NEXUS_OK;
+}
 UNUSED int32_t caps(uint32_t index, const char* name, nexus_caps* to) {
   (void)index, (void)name, (void)to;
   return NEXUS_E_UNSUPPORTED;
@@ -155,6 +167,7 @@ UNUSED const struct longer_operation operation = {
               .plan = PLAN,
               .job = JOB}};
 UNUSED const nexus_operation* const operations[] = {OPERATION};
+UNUSED const nexus_operation* const one_twice[] = {OPERATION, OPERATION};
 
 UNUSED const struct longer_plugin plugin = {
     .known = {.size = PLUGIN_SIZE,

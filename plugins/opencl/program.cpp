@@ -1,4 +1,4 @@
-#include "age_program.hpp"
+#include "program.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -27,7 +27,8 @@ std::string options_for(std::size_t group_size) {
 }
 
 // Everything that a binary depends on.
-std::string cache_key(const device_entry& entry, const std::string& options) {
+std::string cache_key(const device_entry& entry, const char* text,
+                      const std::string& options) {
   std::string key;
   for (const cl_platform_info what : {CL_PLATFORM_NAME, CL_PLATFORM_VERSION}) {
     key += text_of(clGetPlatformInfo, entry.platform, what) + '\n';
@@ -36,7 +37,7 @@ std::string cache_key(const device_entry& entry, const std::string& options) {
                                     CL_DEVICE_VERSION, CL_DRIVER_VERSION}) {
     key += text_of(clGetDeviceInfo, entry.device, what) + '\n';
   }
-  return key + options + '\n' + program_text;
+  return key + options + '\n' + text;
 }
 
 cl_program_owner from_binary(cl_context context, cl_device_id device,
@@ -83,50 +84,69 @@ std::string complaint_of(cl_program program, cl_device_id device) {
   return log.substr(begin, log.find('\n', error) - begin);
 }
 
-std::int32_t build_text(cl_device_id device, const std::string& options,
-                        age_program& made, std::string& why) {
-  const char* text = program_text;
+std::int32_t build_text(cl_context context, cl_device_id device,
+                        const char* text, const std::string& options,
+                        cl_program_owner& made, std::string& why) {
   cl_int code = CL_SUCCESS;
-  made.program = cl_program_owner(
-      clCreateProgramWithSource(made.context.get(), 1, &text, nullptr, &code));
-  if (made.program) {
-    code = clBuildProgram(made.program.get(), 1, &device, options.c_str(),
-                          nullptr, nullptr);
+  made = cl_program_owner(
+      clCreateProgramWithSource(context, 1, &text, nullptr, &code));
+  if (made) {
+    code = clBuildProgram(made.get(), 1, &device, options.c_str(), nullptr,
+                          nullptr);
   }
   if (code == CL_SUCCESS) return NEXUS_OK;
   why = "the kernels do not build";
-  if (made.program) why += ": " + complaint_of(made.program.get(), device);
+  const std::string words = made ? complaint_of(made.get(), device) : "";
+  why += words.empty() ? ", code " + std::to_string(code) : ": " + words;
   return status_of(code);
 }
 
 }  // namespace
 
-std::int32_t build_age_program(const device_entry& entry,
-                               const program_cache& cache, age_program& made,
-                               std::string& why) {
-  cl_device_id device = entry.device;
+std::int32_t make_context(const device_entry& entry, cl_context_owner& made,
+                          std::string& why) {
   const cl_context_properties properties[] = {
       CL_CONTEXT_PLATFORM,
       reinterpret_cast<cl_context_properties>(entry.platform), 0};
   cl_int code = CL_SUCCESS;
-  made.context = cl_context_owner(
-      clCreateContext(properties, 1, &device, nullptr, nullptr, &code));
-  if (!made.context) {
+  made = cl_context_owner(
+      clCreateContext(properties, 1, &entry.device, nullptr, nullptr, &code));
+  if (!made) {
     why = "the driver makes no context, code " + std::to_string(code);
-    return status_of(code);
   }
-  made.group_size = group_size_for(entry);
-  const std::string options = options_for(made.group_size);
-  const std::string key = cache_key(entry, options);
+  return status_of(code);
+}
+
+std::int32_t build_program(const device_entry& entry, cl_context context,
+                           const char* text, const std::string& options,
+                           const program_cache& cache, cl_program_owner& made,
+                           std::string& why) {
+  const std::string key = cache_key(entry, text, options);
   if (const auto binary = cache.load(key)) {
-    made.program = from_binary(made.context.get(), device, *binary, options);
-    if (made.program) return NEXUS_OK;
+    made = from_binary(context, entry.device, *binary, options);
+    if (made) return NEXUS_OK;
   }
-  const std::int32_t built = build_text(device, options, made, why);
+  const std::int32_t built =
+      build_text(context, entry.device, text, options, made, why);
   if (built != NEXUS_OK) return built;
-  const auto binary = binary_of(made.program.get());
+  const auto binary = binary_of(made.get());
   if (!binary.empty()) cache.store(key, binary);
   return NEXUS_OK;
+}
+
+std::int32_t build_age_program(const device_entry& entry, cl_context context,
+                               const program_cache& cache, age_program& made,
+                               std::string& why) {
+  made.group_size = group_size_for(entry);
+  return build_program(entry, context, age_text, options_for(made.group_size),
+                       cache, made.program, why);
+}
+
+std::int32_t build_digest_program(const device_entry& entry, cl_context context,
+                                  const program_cache& cache,
+                                  cl_program_owner& made, std::string& why) {
+  return build_program(entry, context, digest_text, "-cl-std=CL1.2", cache,
+                       made, why);
 }
 
 }  // namespace nexus::opencl
