@@ -5,8 +5,9 @@
 _nexus_pipe_options() {
   local resources="--max-threads --memory --memory-fraction --max-inflight
     --backend --plugin-dir"
-  local running="$resources --policy --gpu-threshold --io --progress -q --quiet
-    -v --verbose"
+  local isolation="--isolate --worker-memory --affinity --nice --ionice"
+  local running="$resources --policy --gpu-threshold --io $isolation --progress
+    -q --quiet -v --verbose"
   local output="-o --output --no-sync"
   local stream="$output --segment-size $running"
   local segments="--segment-rows --first-index --partial"
@@ -65,6 +66,14 @@ _nexus_pipe() {
       COMPREPLY=($(compgen -W "auto uring threads" -- "$cur"))
       return
       ;;
+    --isolate)
+      COMPREPLY=($(compgen -W "none gpu all" -- "$cur"))
+      return
+      ;;
+    --ionice)
+      COMPREPLY=($(compgen -W "idle best-effort realtime" -- "$cur"))
+      return
+      ;;
     --security)
       COMPREPLY=($(compgen -W "conjectured proven" -- "$cur"))
       return
@@ -89,6 +98,7 @@ _nexus_pipe() {
       ;;
     -r | --recipient | --passphrase-fd | --max-threads | --memory | \
       --memory-fraction | --max-inflight | --segment-size | --gpu-threshold | \
+      --worker-memory | --affinity | --nice | \
       --set | --first-index | --root | --length | --extract-proof | \
       --extract-public-values)
       return

@@ -76,6 +76,13 @@ complete -c nexus-pipe -n $stream -l policy -x -a "lect threshold round-robin" -
 complete -c nexus-pipe -n $stream -l gpu-threshold -x -d "Segments from this size on are large"
 complete -c nexus-pipe -n $stream -l io -x -a "auto uring threads" -d "How files are read and written"
 
+# Isolation.
+complete -c nexus-pipe -n $stream -l isolate -x -a "none gpu all" -d "Devices in processes of their own"
+complete -c nexus-pipe -n $stream -l worker-memory -x -d "Memory of each such process"
+complete -c nexus-pipe -n $stream -l affinity -x -d "Processors that they may use"
+complete -c nexus-pipe -n $stream -l nice -x -d "Their niceness"
+complete -c nexus-pipe -n $stream -l ionice -x -a "idle best-effort:4 realtime:4" -d "Their I/O priority"
+
 # Output of other kinds.
 complete -c nexus-pipe -n $stream -l progress -x -a "auto always never" -d "When to show progress"
 complete -c nexus-pipe -n $stream -s q -l quiet -d "Nothing but errors"

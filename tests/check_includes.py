@@ -50,7 +50,7 @@ FAMILIES = {
 
 # Of a folder of core/: the other folders, and the families.
 CORE = {
-    "base": ([], ["nexus", "openssl"]),
+    "base": ([], ["nexus", "openssl", "system"]),
     "async": (["base"], ["asio", "nexus", "system"]),
     "crypto": (["base"], ["nexus", "openssl", "system"]),
     "format": (["base", "crypto", "prover"], ["nexus"]),
@@ -60,8 +60,9 @@ CORE = {
     "prover": (["base"], ["nexus", "system", "vector"]),
     "io": (["async", "base"], ["nexus", "asio", "system", "uring"]),
     "backend": (["async", "base"], ["nexus", "system"]),
+    "isolate": (["async", "backend", "base", "hwinfo"], ["nexus", "system"]),
     "engine": (
-        ["async", "backend", "base", "hwinfo", "io"],
+        ["async", "backend", "base", "hwinfo", "io", "isolate"],
         ["nexus", "asio", "system"],
     ),
 }

@@ -48,6 +48,49 @@ device_result copy_result(const nexus_result* from) {
   return result;
 }
 
+// A plugin's own table.
+class plugin_port final : public device_port {
+ public:
+  plugin_port(std::shared_ptr<const loaded_plugin> plugin, std::uint32_t index,
+              nexus_device* handle)
+      : plugin_(std::move(plugin)),
+        table_(plugin_->backend),
+        index_(index),
+        handle_(handle) {}
+  ~plugin_port() override { table_.close(handle_); }
+
+  std::int32_t caps(const char* operation, nexus_caps& caps) override {
+    return table_.caps(index_, operation, &caps);
+  }
+  std::int32_t submit(std::uint32_t lane, const nexus_job& job, double,
+                      nexus_done done, void* user) override {
+    return table_.submit(handle_, lane, &job, done, user);
+  }
+  void cancel(std::uint64_t job_id) override {
+    if (table_.cancel != nullptr) table_.cancel(handle_, job_id);
+  }
+  std::int32_t health(nexus_health& health) override {
+    return table_.health != nullptr ? table_.health(handle_, &health)
+                                    : NEXUS_OK;
+  }
+  bool imports() override { return table_.import_buffer != nullptr; }
+  nexus_buffer* import_buffer(void* memory, std::size_t size, int fd) override {
+    nexus_buffer* made = nullptr;
+    const std::int32_t code =
+        table_.import_buffer(handle_, memory, size, fd, &made);
+    return code == NEXUS_OK ? made : nullptr;
+  }
+  void release_buffer(nexus_buffer* buffer) override {
+    table_.release_buffer(handle_, buffer);
+  }
+
+ private:
+  const std::shared_ptr<const loaded_plugin> plugin_;
+  const nexus_backend& table_;
+  const std::uint32_t index_;
+  nexus_device* const handle_;
+};
+
 }  // namespace
 
 std::vector<probed_device> probe_devices(
@@ -115,30 +158,34 @@ result<std::unique_ptr<device>> device::open(
                       (error.message[0] != '\0' ? error.message : words(code)));
   }
   const auto count = static_cast<std::uint32_t>(tables.size());
-  return std::unique_ptr<device>(new device(std::move(probed), handle, count));
+  auto port =
+      std::make_unique<plugin_port>(probed.plugin, probed.index, handle);
+  std::string id = probed.id();
+  return std::make_unique<device>(std::move(probed), count, std::move(id),
+                                  std::move(port));
 }
 
-device::device(probed_device probed, nexus_device* handle, std::uint32_t lanes)
+device::device(probed_device probed, std::uint32_t lanes, std::string id,
+               std::unique_ptr<device_port> port)
     : probed_(std::move(probed)),
-      id_(probed_.id()),
-      handle_(handle),
-      lanes_(lanes) {}
+      id_(std::move(id)),
+      lanes_(lanes),
+      port_(std::move(port)) {}
 
-device::~device() {
-  probed_.plugin->backend.close(handle_);
-}
+device::~device() = default;
 
 task<device_result> device::submit(std::uint32_t lane, nexus_job& job,
-                                   std::uint64_t owner) {
+                                   std::uint64_t owner, double patience) {
   job.id = next_id_++;
-  auto start = [this, lane, &job, owner](completion<device_result> resume) {
+  auto start = [this, lane, &job, owner,
+                patience](completion<device_result> resume) {
     {
       // Filed before the call: `done` may come from within submit.
       const std::lock_guard lock(mutex_);
       pending_.emplace(job.id, pending{owner, std::move(resume)});
     }
-    const std::int32_t code = probed_.plugin->backend.submit(
-        handle_, lane, &job, &device::on_done, this);
+    const std::int32_t code =
+        port_->submit(lane, job, patience, &device::on_done, this);
     if (code == NEXUS_OK) return;
     nexus_result refused{};
     refused.size = sizeof refused;
@@ -174,28 +221,26 @@ void device::on_done(void* user, std::uint64_t job_id,
 }
 
 void device::cancel(std::uint64_t owner) {
-  if (probed_.plugin->backend.cancel == nullptr) return;
   std::vector<std::uint64_t> ids;
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [id, job] : pending_)
       if (job.owner == owner) ids.push_back(id);
   }
-  for (const auto id : ids) probed_.plugin->backend.cancel(handle_, id);
+  for (const auto id : ids) port_->cancel(id);
 }
 
 std::int32_t device::caps(const std::string& operation,
                           nexus_caps& caps) const {
   caps = {};
   caps.size = sizeof caps;
-  return probed_.plugin->backend.caps(probed_.index, operation.c_str(), &caps);
+  return port_->caps(operation.c_str(), caps);
 }
 
 std::int32_t device::health(std::string& text) const {
-  if (probed_.plugin->backend.health == nullptr) return NEXUS_OK;
   nexus_health said{};
   said.size = sizeof said;
-  std::int32_t code = probed_.plugin->backend.health(handle_, &said);
+  std::int32_t code = port_->health(said);
   if (code == NEXUS_OK) code = said.status;
   if (code != NEXUS_E_DEVICE && code != NEXUS_E_LOST) return NEXUS_OK;
   said.message[sizeof said.message - 1] = '\0';
@@ -203,15 +248,12 @@ std::int32_t device::health(std::string& text) const {
   return code;
 }
 
-nexus_buffer* device::import_buffer(void* memory, std::size_t size) {
-  nexus_buffer* made = nullptr;
-  const std::int32_t code =
-      probed_.plugin->backend.import_buffer(handle_, memory, size, -1, &made);
-  return code == NEXUS_OK ? made : nullptr;
+nexus_buffer* device::import_buffer(void* memory, std::size_t size, int fd) {
+  return port_->import_buffer(memory, size, fd);
 }
 
 void device::release_buffer(nexus_buffer* buffer) {
-  probed_.plugin->backend.release_buffer(handle_, buffer);
+  port_->release_buffer(buffer);
 }
 
 std::uint64_t device::stray_completions() const {

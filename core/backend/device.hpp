@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "async/completion.hpp"
+#include "backend/device_port.hpp"
 #include "backend/plugin_loader.hpp"
 
 namespace nexus {
@@ -56,15 +57,18 @@ class device {
   static result<std::unique_ptr<device>> open(
       probed_device probed, const std::vector<worker_binding>& lanes,
       const nexus_host* host);
+  // The same device, reached in another way.
+  device(probed_device probed, std::uint32_t lanes, std::string id,
+         std::unique_ptr<device_port> port);
   // No job may be left.
   ~device();
   device(const device&) = delete;
   device& operator=(const device&) = delete;
 
   // Sets job.id. Everything behind job stays valid until this returns. owner:
-  // what cancel() names.
+  // what cancel() names. patience: see device_port.
   task<device_result> submit(std::uint32_t lane, nexus_job& job,
-                             std::uint64_t owner);
+                             std::uint64_t owner, double patience = 0);
   // Hurries every job of the owner's that is under way.
   void cancel(std::uint64_t owner);
 
@@ -80,19 +84,20 @@ class device {
   // later) or NEXUS_E_LOST, with its words. May take its time.
   std::int32_t health(std::string& text) const;
 
-  [[nodiscard]] bool imports() const noexcept {
-    return probed_.plugin->backend.import_buffer != nullptr;
-  }
+  [[nodiscard]] bool imports() const { return port_->imports(); }
+  // It lives in a process of its own.
+  [[nodiscard]] bool remote() const { return port_->remote(); }
+  [[nodiscard]] std::uint64_t restarts() const { return port_->restarts(); }
   // (any thread) What the plugin makes of host memory, until release_buffer();
-  // NULL where it cannot. May take its time. Only if imports().
-  nexus_buffer* import_buffer(void* memory, std::size_t size);
+  // NULL where it cannot. May take its time, unless remote(). Only if
+  // imports(). fd: what is behind the memory, or -1.
+  nexus_buffer* import_buffer(void* memory, std::size_t size, int fd);
   // (any thread) No job may use it any more.
   void release_buffer(nexus_buffer* buffer);
   // Calls of `done` for jobs that were not under way: a defect of the plugin.
   [[nodiscard]] std::uint64_t stray_completions() const;
 
  private:
-  device(probed_device probed, nexus_device* handle, std::uint32_t lanes);
   static void on_done(void* user, std::uint64_t job_id,
                       const nexus_result* result);
 
@@ -103,7 +108,6 @@ class device {
 
   const probed_device probed_;
   const std::string id_;
-  nexus_device* const handle_;
   const std::uint32_t lanes_;
   std::uint64_t next_id_ = 1;
   mutable std::mutex mutex_;
@@ -111,6 +115,8 @@ class device {
   // second `done` then finds nothing.
   std::unordered_map<std::uint64_t, pending> pending_;
   std::uint64_t stray_ = 0;
+  // Goes first: its threads may still call `done`.
+  const std::unique_ptr<device_port> port_;
 };
 
 }  // namespace nexus

@@ -1,9 +1,12 @@
 #include "engine/buffer_pool.hpp"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
+
+#include "base/shared_pages.hpp"
 
 namespace nexus {
 namespace {
@@ -43,39 +46,70 @@ std::size_t buffer::capacity() const noexcept {
 
 void buffer::reset() noexcept {
   if (data_ == nullptr) return;
-  pool_->free_[page_rounded(size_)].push_back(data_);
+  pool_->take_back(*this);
   data_ = nullptr;
+  fd_ = -1;
 }
 
-buffer buffer_pool::take(std::size_t size) {
+void buffer_pool::share() noexcept {
+  if (shared_) return;
+  trim();
+  shared_ = true;
+}
+
+buffer_pool::block buffer_pool::make(std::size_t rounded,
+                                     buffer_use use) noexcept {
+  if (shared_) {
+    const auto pages = map_shared_pages(rounded, use == buffer_use::output);
+    if (pages.data != nullptr) return {pages.data, pages.fd};
+  }
+  return {map_aligned(rounded), -1};
+}
+
+buffer buffer_pool::take(std::size_t size, buffer_use use) {
   buffer lent;
   if (size > most_bytes) return lent;
   const std::size_t rounded = page_rounded(size);
-  auto& list = free_[rounded];
+  auto& list = free_[shelf_for(rounded, use)];
+  block memory;
   if (list.empty()) {
     if (limit_ != 0 && bytes_ + rounded > limit_) trim();
-    lent.data_ = map_aligned(rounded);
-    if (lent.data_ == nullptr) return lent;
+    memory = make(rounded, use);
+    if (memory.data == nullptr) return lent;
     bytes_ += rounded;
     peak_ = std::max(peak_, bytes_);
     // Room for all of them, so that giving back never allocates.
     list.reserve(bytes_ / rounded + 1);
   } else {
-    lent.data_ = list.back();
+    memory = list.back();
     list.pop_back();
   }
+  lent.data_ = memory.data;
+  lent.fd_ = memory.fd;
   lent.pool_ = this;
   lent.size_ = size;
+  lent.use_ = use;
   return lent;
 }
 
+void buffer_pool::take_back(buffer& lent) noexcept {
+  const std::size_t rounded = page_rounded(lent.size_);
+  const block memory{lent.data_, lent.fd_};
+  // What other processes cannot see is of no use any more.
+  if (shared_ && memory.fd < 0) return unmap(memory, rounded);
+  free_[shelf_for(rounded, lent.use_)].push_back(memory);
+}
+
+void buffer_pool::unmap(const block& memory, std::size_t rounded) noexcept {
+  if (on_unmap_) on_unmap_(memory.data);
+  ::munmap(memory.data, rounded);
+  if (memory.fd >= 0) ::close(memory.fd);
+  bytes_ -= rounded;
+}
+
 void buffer_pool::trim() noexcept {
-  for (auto& [size, list] : free_) {
-    for (std::byte* data : list) {
-      if (on_unmap_) on_unmap_(data);
-      ::munmap(data, size);
-      bytes_ -= size;
-    }
+  for (auto& [where, list] : free_) {
+    for (const block& memory : list) unmap(memory, where.first);
     list.clear();
   }
 }

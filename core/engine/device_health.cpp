@@ -19,6 +19,8 @@ backoff backoff_of(fault_kind kind) {
     case fault_kind::none:
     case fault_kind::no_memory:
       return {0.050, 2};
+    case fault_kind::crashed:
+      return {0.1, 5};
     case fault_kind::failed:
       return {1, 60};
     case fault_kind::lost:
@@ -35,6 +37,8 @@ double pause(const backoff& b, int strikes) {
 
 void device_health::fault(fault_kind kind, double now, bool last, bool probe) {
   if (active() && !probe && kind <= kind_) return;
+  if (kind == fault_kind::crashed && crashes_again(now))
+    kind = fault_kind::lost;
   strikes_ = kind == kind_ ? strikes_ + 1 : 0;
   kind_ = kind;
   brief_ = last;
@@ -43,10 +47,21 @@ void device_health::fault(fault_kind kind, double now, bool last, bool probe) {
   retry_at_ = std::min(until_, now + brief);
 }
 
+// More than three times in ten seconds, this one included.
+bool device_health::crashes_again(double now) {
+  constexpr double while_long = 10;
+  std::rotate(crashes_.begin(), crashes_.end() - 1, crashes_.end());
+  crashes_.front() = now;
+  return now - crashes_.back() <= while_long;
+}
+
 void device_health::end_probe(bool well) {
   if (!probing_) return;
   probing_ = false;
-  if (well) *this = device_health{};
+  if (!well) return;
+  const auto crashes = crashes_;
+  *this = device_health{};
+  crashes_ = crashes;
 }
 
 void device_health::stay_away(double now, bool last) {

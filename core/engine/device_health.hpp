@@ -1,9 +1,12 @@
 // When a device that failed may be asked again.
 #pragma once
 
+#include <array>
+
 namespace nexus {
 
-enum class fault_kind { none, no_memory, failed, lost };
+// crashed: its process died, and another can be started.
+enum class fault_kind { none, no_memory, crashed, failed, lost };
 
 // Quarantine with exponential back-off; after it the device is asked how it is,
 // and a single job probes it. Times in seconds on the scheduler's clock.
@@ -22,7 +25,7 @@ class device_health {
   [[nodiscard]] bool active() const { return kind_ != fault_kind::none; }
   [[nodiscard]] bool probing() const { return probing_; }
   [[nodiscard]] bool quarantined() const {
-    return kind_ > fault_kind::no_memory && !brief_;
+    return kind_ > fault_kind::crashed && !brief_;
   }
   // The end of the quarantine or back-off.
   [[nodiscard]] double until() const { return until_; }
@@ -36,6 +39,11 @@ class device_health {
   int strikes_ = 0;
   double until_ = 0;
   double retry_at_ = 0;
+  // When its process last died, the latest first: not forgiven with the rest.
+  std::array<double, 4> crashes_ = {never, never, never, never};
+
+  static constexpr double never = -1e18;
+  [[nodiscard]] bool crashes_again(double now);
 };
 
 }  // namespace nexus

@@ -11,6 +11,7 @@ std::vector<device_telemetry> engine_core::device_report() const {
   const double now = now_seconds();
   for (std::uint32_t i = 0; i < report.size(); ++i) {
     report[i].state = scheduler.state(i, now);
+    report[i].restarts = devices[i]->restarts();
     report[i].active_workers = scheduler.busy_lanes(i);
     report[i].queued_jobs = scheduler.queued(i) - report[i].active_workers;
   }

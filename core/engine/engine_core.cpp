@@ -5,6 +5,7 @@
 
 #include "async/exception.hpp"
 #include "async/thread_setup.hpp"
+#include "engine/isolated.hpp"
 #include "engine/run.hpp"
 #include "hwinfo/hardware.hpp"
 
@@ -137,16 +138,44 @@ engine_core::opening engine_core::load_and_open(bool all) {
               open_ids_.end() ||
           !reason_unused(probed).empty())
         continue;
-      auto opened = device::open(probed, lanes_of(probed), loader.host());
-      if (opened.ok()) {
-        open_ids_.push_back(probed.id());
-        found.devices.push_back(std::move(*opened));
-      } else {
-        found.problems.push_back(opened.error().message());
-      }
+      open_one(probed, found);
     }
   }
   return found;
+}
+
+void engine_core::open_one(const probed_device& probed, opening& found) {
+  bool isolated = is_isolated(options.isolation, probed);
+  std::string program;
+  if (isolated) {
+    auto path = worker_program(options.isolation);
+    if (path.ok())
+      program = *path;
+    else if (options.isolation.required)
+      return found.problems.push_back(path.error().message());
+    else
+      log(probed.id() + " is not isolated: " + path.error().message());
+    isolated = path.ok();
+  }
+  const auto lanes = lanes_of(probed);
+  std::size_t opened = 0;
+  if (isolated) {
+    auto made = open_isolated(probed, lanes, options, program);
+    opened = made.devices.size();
+    std::move(made.devices.begin(), made.devices.end(),
+              std::back_inserter(found.devices));
+    std::move(made.problems.begin(), made.problems.end(),
+              std::back_inserter(found.problems));
+  } else {
+    auto made = device::open(probed, lanes, loader.host());
+    if (made.ok()) {
+      opened = 1;
+      found.devices.push_back(std::move(*made));
+    } else {
+      found.problems.push_back(made.error().message());
+    }
+  }
+  if (opened != 0) open_ids_.push_back(probed.id());
 }
 
 task<std::vector<plugin_description>> engine_core::describe_plugins() {
@@ -251,6 +280,7 @@ std::vector<worker_binding> engine_core::lanes_of(
 
 void engine_core::add_device(std::unique_ptr<device> opened) {
   const auto& info = opened->probed().info;
+  if (opened->remote()) buffers.share();
   scheduler_device description;
   description.gpu = opened->gpu();
   description.lanes = opened->lanes();
@@ -279,7 +309,8 @@ void engine_core::learn(std::uint32_t number, const std::string& operation) {
     fills_.emplace(number, id);
   if ((caps.flags & NEXUS_CAPS_DRAINS) != 0 && lanes_may)
     drains_.emplace(number, id);
-  if ((caps.flags & NEXUS_CAPS_WANTS_IMPORT) != 0 && devices[number]->imports())
+  const bool wants = (caps.flags & NEXUS_CAPS_WANTS_IMPORT) != 0;
+  if (devices[number]->remote() || (wants && devices[number]->imports()))
     wants_import_.emplace(number, id);
   if (devices[number]->gpu()) preferred_[{number, id}] = caps.preferred_bytes;
 }
@@ -337,14 +368,39 @@ task<nexus_buffer*> engine_core::import_of(std::uint32_t number,
   bool fresh = false;
   nexus_buffer*& place = imports.place(memory.data(), by, fresh);
   if (!fresh) co_return place;
-  auto import = [&by, data = memory.data(), size = memory.capacity()] {
-    return by.import_buffer(data, size);
-  };
+  if (by.remote()) {
+    place = by.import_buffer(memory.data(), memory.capacity(), memory.fd());
+    co_return place;
+  }
+  auto import = [&by, data = memory.data(), size = memory.capacity(),
+                 fd = memory.fd()] { return by.import_buffer(data, size, fd); };
   place = co_await blocking.run(import);
   if (place == nullptr)
     log("[" + by.id() + "] did not import a buffer of " +
         std::to_string(memory.capacity()) + " bytes");
   co_return place;
+}
+
+double engine_core::patience_for(std::uint32_t number, std::uint32_t operation,
+                                 std::uint64_t size) const {
+  if (!devices[number]->remote()) return 0;
+  constexpr double at_first = 60;       // seconds
+  constexpr double slowest = 100e3;     // bytes a second
+  constexpr double much_too_long = 20;  // times what it took so far
+  const auto usual = scheduler.measured_seconds(number, operation, size);
+  const double depth = devices[number]->probed().info.lane_depth;
+  const double wait =
+      usual ? much_too_long * depth * *usual
+            : at_first + depth * static_cast<double>(size) / slowest;
+  return std::max(options.isolation.hang_seconds, wait);
+}
+
+bool engine_core::one_kind() const {
+  return std::all_of(devices.begin(), devices.end(), [this](const auto& each) {
+    const probed_device& first = devices.front()->probed();
+    return each->probed().plugin == first.plugin &&
+           each->probed().index == first.index;
+  });
 }
 
 void engine_core::learn_support(const std::string& operation) {

@@ -92,6 +92,14 @@ class engine_core {
   result<parallelism_profile> profile_for(std::uint64_t working_set,
                                           std::uint64_t worker = 0);
 
+  // Seconds after which the device counts as hung over a job of this size; 0:
+  // never, since it cannot be given up.
+  [[nodiscard]] double patience_for(std::uint32_t device,
+                                    std::uint32_t operation,
+                                    std::uint64_t size) const;
+  // All lanes are of one kind and about as fast.
+  [[nodiscard]] bool one_kind() const;
+
   // A run's part of the window, in segments of its working set; at least one.
   [[nodiscard]] std::uint32_t window_for(std::uint64_t working_set) const;
   [[nodiscard]] std::uint64_t budget_bytes() const noexcept;
@@ -150,6 +158,7 @@ class engine_core {
   template <class Fn>
   task<void> with_loader(Fn fn);
   opening load_and_open(bool all);
+  void open_one(const probed_device& probed, opening& found);
   plugin_description describe(const plugin_candidate& candidate) const;
   device_description describe(const probed_device& probed) const;
   void add_device(std::unique_ptr<device> opened);

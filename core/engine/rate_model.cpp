@@ -23,6 +23,13 @@ double rate_model::prior_seconds(std::uint64_t bytes) const {
   return prior_.overhead + prior_.seconds_per_byte * static_cast<double>(bytes);
 }
 
+double rate_model::generous_seconds(std::uint64_t size) const {
+  if (size <= largest_) return seconds(std::max(size, smallest_));
+  const double times =
+      static_cast<double>(size) / static_cast<double>(largest_ + 1);
+  return std::max(seconds(size), seconds(largest_) * times);
+}
+
 void rate_model::add(const rate_sample& sample) {
   const double seconds = std::max(sample.ended - sample.began, shortest);
   const double bytes = static_cast<double>(sample.bytes);

@@ -41,6 +41,9 @@ class rate_model {
   [[nodiscard]] bool knows(std::uint64_t size) const {
     return measured() && size / reach <= largest_ && smallest_ / reach <= size;
   }
+  // A guess on the safe side also for sizes that are far from those measured:
+  // no less than the smallest took, or in proportion to what the largest took.
+  [[nodiscard]] double generous_seconds(std::uint64_t size) const;
   // When the last sample came in.
   [[nodiscard]] double updated() const { return updated_; }
 

@@ -10,6 +10,8 @@ namespace {
 
 // Of one segment's job, over all devices. More would hide a defect.
 constexpr std::uint32_t max_failures = 8;
+// Helper processes that died with it.
+constexpr std::uint32_t max_deaths = 8;
 
 job_end end_of(const device_result& result, bool stopped) {
   switch (result.status) {
@@ -21,6 +23,8 @@ job_end end_of(const device_result& result, bool stopped) {
       return job_end::no_memory;
     case NEXUS_E_LOST:
       return job_end::lost;
+    case worker_died:
+      return job_end::crashed;
     case NEXUS_E_CANCELLED:
     case NEXUS_E_IO:
       return stopped ? job_end::cancelled : job_end::failed;
@@ -143,9 +147,10 @@ bool run::make_job(segment& mine, std::uint32_t stage) {
   mine.audit = {};
   mine.tried.clear();
   mine.failures = 0;
+  mine.deaths = 0;
   mine.accusers.clear();
   const stage_layout& layout = layout_.stages[stage];
-  mine.output = core_.buffers.take(layout.output_buffer());
+  mine.output = core_.buffers.take(layout.output_buffer(), buffer_use::output);
   if (!mine.output) {
     fail({status_code::out_of_memory, "out of memory for a segment's output",
           "a smaller memory budget or smaller segments may help"});
@@ -204,7 +209,9 @@ task<bool> run::run_job(segment& mine, std::uint32_t stage) {
     }
     if (!mine.shortened && !failure_) {
       device& chosen = *core_.devices[where->device];
-      mine.result = co_await chosen.submit(where->lane, job, owner_);
+      const double patience = core_.patience_for(
+          where->device, operation_ids_[stage], job.input_bytes);
+      mine.result = co_await chosen.submit(where->lane, job, owner_, patience);
     } else {
       mine.result = {};
       mine.result.status = NEXUS_E_CANCELLED;
@@ -349,13 +356,14 @@ nexus_job run::job_of(segment& mine, std::uint32_t stage) {
   return job;
 }
 
-// Whether the data is at fault. The word of one GPU alone does not do: memory
-// that went wrong there looks the same.
+// Whether the data is at fault. The word of one GPU, or of one helper process,
+// alone does not do: memory that went wrong there looks the same.
 bool run::convicted(segment& mine) {
   if (mine.result.status != NEXUS_E_DATA) return false;
   const bool only_one = core_.devices.size() == 1;
-  if (!core_.devices[mine.device]->gpu() || only_one || !mine.accusers.empty())
-    return true;
+  const device& accuser = *core_.devices[mine.device];
+  const bool trusted = !accuser.gpu() && !accuser.remote();
+  if (trusted || only_one || !mine.accusers.empty()) return true;
   mine.accusers.push_back(mine.device);
   return false;
 }
@@ -419,6 +427,16 @@ bool run::note_failure(segment& mine, const placement& where,
                        const device_result& result) {
   ++retries_;
   if (result.status == NEXUS_E_BUSY) return true;  // ask again, that is all
+  if (result.status == worker_died) {
+    // Of whatever: the next one may do it.
+    if (++mine.deaths <= max_deaths) return true;
+    fail({status_code::device_failed,
+          "segment " + std::to_string(mine.index) + " was lost with " +
+              std::to_string(mine.deaths) + " processes, last of " +
+              core_.devices[where.device]->id() + ": " + result.message,
+          "--isolate=none runs without processes of their own"});
+    return false;
+  }
   mine.tried.push_back(where.device);
   if (++mine.failures < max_failures) return true;
   fail({status_code::device_failed,

@@ -36,7 +36,7 @@ bool run::far_ahead() const {
 // the window.
 std::uint32_t run::most_slots() const {
   const std::uint32_t window = core_.window_for(layout_.working_set);
-  if (core_.devices.size() > 1) return window;
+  if (!core_.one_kind()) return window;
   const std::uint32_t held = core_.scheduler.total_depth();
   return std::min(window, std::max(least_slots, 2 * held));
 }

@@ -209,6 +209,9 @@ void scheduler::finish(const placement& where, std::uint32_t operation,
     case job_end::lost:
       d.health.fault(fault_kind::lost, now, last, j.probe);
       break;
+    case job_end::crashed:
+      d.health.fault(fault_kind::crashed, now, last, j.probe);
+      break;
     case job_end::no_memory:
       d.health.fault(fault_kind::no_memory, now, last, j.probe);
       break;

@@ -62,6 +62,7 @@ enum class job_end {
   failed,     // the device's fault: quarantined for a while
   lost,       // the device is gone: quarantined longer
   no_memory,  // backs off shortly
+  crashed,    // its process died: backs off, or is quarantined if that repeats
   cancelled,  // says nothing of the device
 };
 
@@ -99,6 +100,10 @@ class scheduler {
   // A job that ended well proved to be wrong afterwards.
   void blame(std::uint32_t device, std::uint32_t operation, schedule_time now);
 
+  // What such a job should take on this device at most, by what others took;
+  // empty where nothing was measured.
+  [[nodiscard]] std::optional<double> measured_seconds(
+      std::uint32_t device, std::uint32_t operation, std::uint64_t bytes) const;
   [[nodiscard]] bool able(std::uint32_t device, std::uint32_t operation) const;
   // False: no device was ever able to run it.
   [[nodiscard]] bool supported(std::uint32_t operation) const;

@@ -81,6 +81,15 @@ scheduler::survey scheduler::look(const schedule_request& request,
   return seen;
 }
 
+std::optional<double> scheduler::measured_seconds(std::uint32_t device,
+                                                  std::uint32_t operation,
+                                                  std::uint64_t bytes) const {
+  if (!able(device, operation)) return std::nullopt;
+  const rate_model& model = devices_[device].skills[operation].model;
+  if (!model.measured()) return std::nullopt;
+  return model.generous_seconds(bytes);
+}
+
 double scheduler::expected(const device_entry& d, std::uint32_t op,
                            std::uint64_t bytes) const {
   const skill& s = d.skills[op];

@@ -195,6 +195,19 @@ void read_v1_cpu(const level& at, cgroup_facts& facts) {
   note_quota(facts, *quota, period, "cgroup cpu.cfs_quota_us of " + at.name);
 }
 
+// Of this process, in the hierarchy of a version 1 controller, or of version 2
+// for "": from its own to the mount point. None where there is no such thing.
+std::vector<level> own_levels(const std::string& mine,
+                              const std::vector<mount>& mounts,
+                              std::string_view controller,
+                              const hardware_roots& roots) {
+  const auto path = membership(mine, controller);
+  if (!path) return {};
+  const mount* m = pick_mount(mounts, controller, *path);
+  if (m == nullptr) return {};
+  return levels(*m, *path, roots);
+}
+
 }  // namespace
 
 cgroup_facts read_cgroups(const hardware_roots& roots) {
@@ -211,13 +224,23 @@ cgroup_facts read_cgroups(const hardware_roots& roots) {
   if (!mine || !table) return facts;
   const std::vector<mount> mounts = parse_mounts(*table);
   for (const hierarchy& h : hierarchies) {
-    const auto path = membership(*mine, h.controller);
-    if (!path) continue;
-    const mount* m = pick_mount(mounts, h.controller, *path);
-    if (m == nullptr) continue;
-    for (const level& at : levels(*m, *path, roots)) h.read(at, facts);
+    for (const level& at : own_levels(*mine, mounts, h.controller, roots))
+      h.read(at, facts);
   }
   return facts;
+}
+
+std::optional<memory_group> own_memory_group(const hardware_roots& roots) {
+  const auto mine = read_text(roots.proc + "/self/cgroup");
+  const auto table = read_text(roots.proc + "/self/mountinfo");
+  if (!mine || !table) return std::nullopt;
+  const std::vector<mount> mounts = parse_mounts(*table);
+  const auto v2 = own_levels(*mine, mounts, "", roots);
+  if (!v2.empty() && number_in(v2.front().directory + "/memory.current"))
+    return memory_group{v2.front().directory, 2};
+  const auto v1 = own_levels(*mine, mounts, "memory", roots);
+  if (v1.empty()) return std::nullopt;
+  return memory_group{v1.front().directory, 1};
 }
 
 }  // namespace nexus::hwinfo

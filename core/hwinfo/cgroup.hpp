@@ -20,4 +20,11 @@ struct cgroup_facts {
 // no limit.
 cgroup_facts read_cgroups(const hardware_roots& roots);
 
+// The cgroup that this process's memory is charged to.
+struct memory_group {
+  std::string directory;
+  int version = 2;
+};
+std::optional<memory_group> own_memory_group(const hardware_roots& roots);
+
 }  // namespace nexus::hwinfo

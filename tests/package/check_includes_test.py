@@ -15,7 +15,7 @@ FILES = ["core/base/bytes.hpp", "core/ops/keys.hpp", "core/engine/run.hpp",
 
 BAD = [
     ("core/base/a.cpp", "<boost/asio/post.hpp>"),
-    ("core/base/a.cpp", "<unistd.h>"),
+    ("core/base/a.cpp", "<liburing.h>"),
     ("core/base/a.cpp", '"ops/keys.hpp"'),
     ("core/ops/a.cpp", '"engine/run.hpp"'),
     ("core/ops/a.cpp", '"async/scope.hpp"'),

@@ -44,6 +44,10 @@ extern "C" {
  *                     answer NEXUS_E_LOST until it is reset
  *   delay_us=N        before the job runs; cancel() ends it
  *   jitter_us=N       up to this much more, the same series every time
+ *   crash=WHEN        the process dies of a wrong address
+ *   quit=WHEN         the process exits with status 7
+ *   hang=WHEN         the job never ends, cancelled or not
+ *   eat=WHEN eat_bytes=N  so much memory is taken and never given back
  *   late=WHEN late_us=N   such jobs wait that much more
  *   reorder=N         completions are kept until N are there, then called last
  *                     first; also called once none has come for 20 ms

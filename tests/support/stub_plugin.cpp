@@ -1,10 +1,13 @@
 // A plugin for tests: poses as CPUs and GPUs, really runs the CPU plugin's
 // operations, and misbehaves on command (stub_control.h).
 #include <nexus/plugin.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -179,9 +182,26 @@ nexus_result leave_tags(const order& job, const std::atomic<bool>& cancelled) {
   return nexus::common::run_age(lane, job, tags, cancelled);
 }
 
+// What only a process of its own survives.
+void misbehave(const order& job, const device_settings& set) {
+  if (set.eat.holds(job.number)) {
+    void* eaten = ::mmap(nullptr, set.eat_bytes, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (eaten != MAP_FAILED) std::memset(eaten, 1, set.eat_bytes);
+  }
+  if (set.crash.holds(job.number)) {
+    std::signal(SIGSEGV, SIG_DFL);
+    std::raise(SIGSEGV);
+  }
+  if (set.quit.holds(job.number)) ::_exit(7);
+  while (set.hang.holds(job.number))
+    std::this_thread::sleep_for(milliseconds(50));
+}
+
 nexus_result execute(job_runner& runner, const order& job,
                      const device_settings& set,
                      const std::atomic<bool>& cancelled) {
+  misbehave(job, set);
   if (is_lost(job, set)) {
     return nexus::common::failed(NEXUS_E_LOST, "stub: told to be lost");
   }

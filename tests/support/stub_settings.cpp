@@ -110,6 +110,11 @@ bool set_conduct(device_settings& d, std::string_view key, std::string_view v) {
   if (key == "regret") return read_when(v, d.regret);
   if (key == "lost") return read_when(v, d.lost);
   if (key == "late") return read_when(v, d.late);
+  if (key == "crash") return read_when(v, d.crash);
+  if (key == "quit") return read_when(v, d.quit);
+  if (key == "hang") return read_when(v, d.hang);
+  if (key == "eat") return read_when(v, d.eat);
+  if (key == "eat_bytes") return read_number(v, d.eat_bytes);
   if (key == "late_us") return read_number(v, d.late_us);
   if (key == "delay_us") return read_number(v, d.delay_us);
   if (key == "jitter_us") return read_number(v, d.jitter_us);

@@ -37,6 +37,8 @@ struct device_settings {
   std::int32_t open_code = NEXUS_OK;
 
   when fail, busy, refuse, corrupt, regret, lost, late;
+  when crash, quit, hang, eat;
+  std::uint64_t eat_bytes = 0;
   std::int32_t code = NEXUS_E_DEVICE;
   std::uint64_t delay_us = 0, jitter_us = 0, late_us = 0;
   std::uint32_t reorder = 0;

@@ -557,13 +557,13 @@ TEST_F(Device, ImportsMemoryOrSaysThatItCannot) {
   plugin_->backend.release_buffer = fake_release;
   EXPECT_TRUE(on->imports());
   char memory[4096];
-  nexus_buffer* made = on->import_buffer(memory, sizeof memory);
+  nexus_buffer* made = on->import_buffer(memory, sizeof memory, -1);
   EXPECT_EQ(made, reinterpret_cast<nexus_buffer*>(&buffer_target));
   EXPECT_EQ(imported_memory, memory);
   on->release_buffer(made);
   EXPECT_EQ(released_buffer, made);
   import_answer = NEXUS_E_NO_MEMORY;
-  EXPECT_EQ(on->import_buffer(memory, sizeof memory), nullptr)
+  EXPECT_EQ(on->import_buffer(memory, sizeof memory, -1), nullptr)
       << "a failure that left a pointer behind";
   import_answer = NEXUS_OK;
 }

@@ -6,6 +6,8 @@
 #include <limits>
 #include <nexus/hardware.hpp>
 
+#include "isolation.hpp"
+
 namespace nexus::tool {
 namespace {
 
@@ -123,6 +125,7 @@ void add_stream(option_set& options, stream_words& into, stream_kind kind) {
   options.value("--gpu-threshold", into.engine.gpu_threshold, "SIZE",
                 "Segments from this size on are large (8M)");
   options.value("--io", into.engine.io, "MODE", "auto, uring or threads");
+  add_isolation(options, into.engine.isolation);
   options.group("Other");
   options.value("--progress", into.progress, "WHEN", "auto, always or never");
   options.flag("-q,--quiet", into.quiet, "Nothing but errors");
@@ -172,6 +175,7 @@ engine_options read_engine(const engine_words& from, word_reader& reader) {
   reader.choice(from.policy, "--policy", policies, into.policy);
   reader.choice(from.io, "--io", io_modes, into.io);
   into.backend = from.backend.value_or("");
+  into.isolation = read_isolation(from.isolation, reader);
   for (const std::string& directory : from.plugin_dirs) {
     into.plugin_directories.push_back(absolute(directory, reader));
   }

@@ -75,10 +75,15 @@ class word_reader {
   status failure_;
 };
 
+struct isolation_words {
+  word mode, memory, affinity, nice, io_priority;
+};
+
 struct engine_words {
   word max_threads, memory, memory_fraction, max_inflight, segment_size;
   word backend, policy, gpu_threshold, io;
   std::vector<std::string> plugin_dirs;
+  isolation_words isolation;
 };
 
 struct stream_words {

@@ -27,6 +27,33 @@ enum class schedule_policy { lect, threshold, round_robin };
 // elsewhere; uring fails where it does not work.
 enum class io_mode { automatic, uring, threads };
 
+// Which devices live in a helper process of their own, where a crash, a leak or
+// a hang harms nothing else (docs/architecture.md, "Isolated devices"). gpu: all
+// that are no CPU.
+enum class isolate_mode { none, gpu, all };
+
+struct isolation_options {
+  isolate_mode mode = isolate_mode::none;
+  // The program of the helpers, absolute; empty: nexus-pipe-worker beside the
+  // plugins' folder. See nexus/worker.hpp.
+  std::string program;
+  // False: where that is missing, devices are used without isolation, and the
+  // log says so.
+  bool required = true;
+
+  // Of each helper. Memory beside the segments' buffers, in bytes; what takes
+  // more is killed, and started again.
+  std::optional<std::uint64_t> memory_bytes;
+  std::vector<std::uint32_t> processors;  // logical numbers; none: all
+  std::int32_t nice = 0;                  // -20 to 19, 0: as this process
+  std::int32_t io_class = 0;  // as of ioprio_set(2): 1 to 3, 0: unchanged
+  std::int32_t io_level = 0;  // 0 to 7, of classes 1 and 2
+  // A job that takes twenty times what such jobs took, and at least so long,
+  // counts as hung: its helper is killed. Before anything is known of the
+  // device it gets a minute, and a second for each 100 KB.
+  double hang_seconds = 10;
+};
+
 struct engine_options {
   // Absolute directories that are searched for plugins, first wins by name.
   // Empty: NEXUS_PLUGIN_PATH (unless the process runs with raised privileges),
@@ -49,6 +76,7 @@ struct engine_options {
   std::uint64_t gpu_min_input_bytes = 256ull << 20;
 
   io_mode io = io_mode::automatic;
+  isolation_options isolation;
   // Diagnostics, one line each, from any thread; must not call into the
   // library. Empty: dropped.
   std::function<void(const std::string&)> log;
