@@ -9,6 +9,7 @@
 #include "signals.hpp"
 #include "streams.hpp"
 #include "terminal.hpp"
+#include "watch.hpp"
 
 namespace nexus::tool {
 
@@ -40,6 +41,7 @@ int fail(terminal& out, const status& failure, int signal = 0);
 [[nodiscard]] status run_stream(engine& worker, operation& work,
                                 stream_pair streams,
                                 const stream_arguments& arguments,
-                                terminal& out, const signal_watch& signals);
+                                terminal& out, signal_watch& signals,
+                                run_watch& watch);
 
 }  // namespace nexus::tool
