@@ -76,6 +76,14 @@ complete -c nexus-pipe -n $stream -l policy -x -a "lect threshold round-robin" -
 complete -c nexus-pipe -n $stream -l gpu-threshold -x -d "Segments from this size on are large"
 complete -c nexus-pipe -n $stream -l io -x -a "auto uring threads" -d "How files are read and written"
 
+# Watching.
+complete -c nexus-pipe -n $stream -l headless -d "Draw and ask nothing"
+complete -c nexus-pipe -n $stream -l log-format -x -a "text json" -d "Form of the log"
+complete -c nexus-pipe -n $stream -l log-file -r -d "Append the log to a file"
+complete -c nexus-pipe -n $stream -l stats -d "Lines of JSON"
+complete -c nexus-pipe -n $stream -l metrics -r -d "Serve or write metrics"
+complete -c nexus-pipe -n $stream -l trace -r -d "Write a trace"
+
 # Output of other kinds.
 complete -c nexus-pipe -n $stream -l progress -x -a "auto always never" -d "When to show progress"
 complete -c nexus-pipe -n $stream -s q -l quiet -d "Nothing but errors"

@@ -17,9 +17,10 @@
 
 namespace nexus::tool {
 
-// A thread that takes no signals: the process's own go to signal_watch.
+// A thread that takes no signals: the process's own go to signal_watch. name:
+// at most 15 characters.
 template <class Body>
-std::thread start_quiet_thread(Body body) {
+std::thread start_quiet_thread(const char* name, Body body) {
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
@@ -28,7 +29,9 @@ std::thread start_quiet_thread(Body body) {
     const sigset_t& mask;
     ~restore() { ::pthread_sigmask(SIG_SETMASK, &mask, nullptr); }
   } guard{before};
-  return std::thread(std::move(body));
+  std::thread thread(std::move(body));
+  ::pthread_setname_np(thread.native_handle(), name);
+  return thread;
 }
 
 // A bounded queue and one thread that empties it. What does not fit is dropped
@@ -40,9 +43,9 @@ class background_queue {
   // stop on nobody waits for it any more: what takes long is to be left out.
   using handler = std::function<void(std::vector<T>&, const std::stop_token&)>;
 
-  background_queue(std::size_t capacity, handler handle)
+  background_queue(const char* name, std::size_t capacity, handler handle)
       : capacity_(capacity), handle_(std::move(handle)) {
-    thread_ = start_quiet_thread([this] { work(); });
+    thread_ = start_quiet_thread(name, [this] { work(); });
   }
   ~background_queue() { close(std::chrono::milliseconds(0)); }
   background_queue(const background_queue&) = delete;

@@ -32,7 +32,8 @@ int run_join(const join_arguments& arguments, terminal& out);
 // Prints the failure (a closed pipe says nothing) and returns exit_status().
 int fail(terminal& out, const status& failure, int signal = 0);
 
-// engine_options whose diagnostics go to the terminal where -v asks for them.
+// engine_options whose diagnostics go to the terminal's log. After the log was
+// started.
 [[nodiscard]] engine_options engine_for(const stream_arguments& arguments,
                                         terminal& out);
 

@@ -18,7 +18,7 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-constexpr std::size_t most_lines = 8192;
+constexpr std::size_t most_lines = 2048;
 constexpr std::chrono::seconds patience{2};
 constexpr int slice_ms = 50;
 
@@ -155,7 +155,7 @@ result<std::unique_ptr<log_writer>> log_writer::open(
 log_writer::log_writer(log_format format, descriptor file, shower show)
     : format_(format), file_(std::move(file)), show_(std::move(show)) {
   lines_ = std::make_unique<background_queue<log_line>>(
-      most_lines,
+      "nexus-log", most_lines,
       [this](std::vector<log_line>& batch, const std::stop_token& hurry) {
         for (const log_line& line : batch) handle(line, hurry);
       });

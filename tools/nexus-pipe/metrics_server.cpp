@@ -236,7 +236,7 @@ metrics_server::metrics_server(descriptor listener, descriptor wake,
       wake_(std::move(wake)),
       address_(std::move(address)),
       answer_(std::move(answer)) {
-  thread_ = start_quiet_thread([this] { serve(); });
+  thread_ = start_quiet_thread("nexus-metrics", [this] { serve(); });
 }
 
 metrics_server::~metrics_server() {

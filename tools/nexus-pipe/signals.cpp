@@ -16,7 +16,7 @@ signal_watch::signal_watch(std::function<void()> before_exit)
     : before_exit_(std::move(before_exit)) {
   sigemptyset(&set_);
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) {
-    struct sigaction now {};
+    struct sigaction now{};
     ::sigaction(number, nullptr, &now);
     if (now.sa_handler == SIG_IGN) continue;
     sigaddset(&set_, number);

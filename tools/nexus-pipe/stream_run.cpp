@@ -52,8 +52,11 @@ int fail(terminal& out, const status& failure, int signal) {
 
 engine_options engine_for(const stream_arguments& arguments, terminal& out) {
   engine_options options = arguments.engine;
-  if (arguments.verbose) {
-    options.log = [&out](const std::string& line) { out.note(line); };
+  if (arguments.verbose || out.tells_info()) {
+    options.log = [&out](const std::string& line) {
+      // What happens to a worker is worth a line to everybody who reads a log.
+      line.starts_with('[') ? out.info(line) : out.note(line);
+    };
   }
   return options;
 }

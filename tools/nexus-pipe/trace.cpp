@@ -167,11 +167,11 @@ result<std::unique_ptr<trace_file>> trace_file::open(const std::string& path) {
 
 trace_file::trace_file(descriptor file, std::string path)
     : file_(std::move(file)), path_(std::move(path)) {
-  struct stat facts {};
+  struct stat facts{};
   seekable_ = ::fstat(file_.get(), &facts) == 0 && S_ISREG(facts.st_mode);
   write(trace_text::head(), {});
   events_ = std::make_unique<background_queue<segment_event>>(
-      most_events,
+      "nexus-trace", most_events,
       [this](std::vector<segment_event>& batch, const std::stop_token& hurry) {
         handle(batch, hurry);
       });

@@ -119,7 +119,7 @@ void run_watch::begin(engine& worker, signal_watch& signals,
   }
   const bool ticks = wanted_.stats_seconds || out_.tells_info() ||
                      !wanted_.metrics_file.empty();
-  if (ticks) ticker_ = start_quiet_thread([this] { tick(); });
+  if (ticks) ticker_ = start_quiet_thread("nexus-tick", [this] { tick(); });
 }
 
 // On the engine's thread: nothing here waits for anything.
@@ -138,10 +138,10 @@ void run_watch::say_setup(const run_setup& setup) {
   out_.info("Starting " + counted(setup.workers, "parallel worker") +
             " across " + counted(setup.processors, "CPU core") + ": " +
             setup.workers_reason);
-  out_.info(setup.operation + ": segments of " +
-            format_bytes(setup.segment_bytes) + ", at most " +
+  out_.info("segments of " + format_bytes(setup.segment_bytes) + " for " +
+            setup.operation + ", at most " +
             std::to_string(setup.window) + " in flight within " +
-            format_bytes(setup.budget_bytes));
+            format_bytes(setup.budget_bytes) + " of memory");
 }
 
 // Nothing before the run has begun.
