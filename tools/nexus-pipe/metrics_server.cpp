@@ -133,7 +133,7 @@ std::string answer_request(const std::string& request, std::size_t limit,
   const std::size_t first = line.find(' ');
   const std::size_t second = line.find(' ', first + 1);
   if (first == std::string_view::npos || second == std::string_view::npos ||
-      !line.substr(second + 1).starts_with("HTTP/1."))
+      line[first + 1] != '/' || !line.substr(second + 1).starts_with("HTTP/1."))
     return reply(plain(400));
   const std::string_view method = line.substr(0, first);
   std::string_view path = line.substr(first + 1, second - first - 1);
