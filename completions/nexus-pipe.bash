@@ -6,8 +6,9 @@ _nexus_pipe_options() {
   local resources="--max-threads --memory --memory-fraction --max-inflight
     --backend --plugin-dir"
   local isolation="--isolate --worker-memory --affinity --nice --ionice"
-  local running="$resources --policy --gpu-threshold --io $isolation --progress
-    -q --quiet -v --verbose"
+  local watching="--headless --log-format --log-file --stats --metrics --trace"
+  local running="$resources --policy --gpu-threshold --io $isolation $watching
+    --progress -q --quiet -v --verbose"
   local output="-o --output --no-sync"
   local stream="$output --segment-size $running"
   local segments="--segment-rows --first-index --partial"
@@ -48,7 +49,7 @@ _nexus_pipe() {
   fi
   case $prev in
     -o | --output | -i | --identity | -R | --recipients-file | \
-      --passphrase-file | --data)
+      --passphrase-file | --data | --log-file | --metrics | --trace)
       compopt -o filenames 2>/dev/null
       mapfile -t COMPREPLY < <(compgen -f -- "$cur")
       return
@@ -85,6 +86,10 @@ _nexus_pipe() {
     --segment-rows)
       COMPREPLY=($(compgen -W "256 512 1024 2048 4096 8192 16384 32768 65536
         131072 262144 524288 1048576" -- "$cur"))
+      return
+      ;;
+    --log-format)
+      COMPREPLY=($(compgen -W "text json" -- "$cur"))
       return
       ;;
     --progress)

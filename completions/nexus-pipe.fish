@@ -82,6 +82,13 @@ complete -c nexus-pipe -n $stream -l worker-memory -x -d "Memory of each such pr
 complete -c nexus-pipe -n $stream -l affinity -x -d "Processors that they may use"
 complete -c nexus-pipe -n $stream -l nice -x -d "Their niceness"
 complete -c nexus-pipe -n $stream -l ionice -x -a "idle best-effort:4 realtime:4" -d "Their I/O priority"
+# Watching.
+complete -c nexus-pipe -n $stream -l headless -d "Draw and ask nothing"
+complete -c nexus-pipe -n $stream -l log-format -x -a "text json" -d "Form of the log"
+complete -c nexus-pipe -n $stream -l log-file -r -d "Append the log to a file"
+complete -c nexus-pipe -n $stream -l stats -d "Lines of JSON"
+complete -c nexus-pipe -n $stream -l metrics -r -d "Serve or write metrics"
+complete -c nexus-pipe -n $stream -l trace -r -d "Write a trace"
 
 # Output of other kinds.
 complete -c nexus-pipe -n $stream -l progress -x -a "auto always never" -d "When to show progress"

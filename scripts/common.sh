@@ -14,7 +14,7 @@ packages=(
   libipsec-mb-dev
   ocl-icd-opencl-dev opencl-headers pocl-opencl-icd oclgrind
   libgtest-dev libgmock-dev libbenchmark-dev
-  age hyperfine python3 bc mandoc
+  age hyperfine python3 bc mandoc prometheus
 )
 
 # Installs what is missing; says what, and does nothing where all is there.

@@ -133,6 +133,11 @@ result<std::unique_ptr<operation>> engine::make_operation(
                               : "there is: " + known);
 }
 
+std::vector<telemetry> engine::snapshot() const {
+  if (!impl_->ready().ok()) return {};
+  return impl_->wait_for(impl_->core().snapshot());
+}
+
 std::vector<plugin_description> engine::plugins() {
   if (!impl_->ready().ok()) return {};
   return impl_->wait_for(impl_->core().describe_plugins());

@@ -488,6 +488,12 @@ void engine_core::remove_run(run* removed) {
   buffers.trim();
 }
 
+task<std::vector<telemetry>> engine_core::snapshot() const {
+  std::vector<telemetry> now;
+  for (const run* each : runs_) now.push_back(each->snapshot());
+  co_return now;
+}
+
 void engine_core::arm_lane_timer() {
   const double now = now_seconds();
   const auto change = scheduler.next_change(now);

@@ -119,6 +119,8 @@ class engine_core {
 
   void add_run(run* added);
   void remove_run(run* removed);
+  // Of the runs that are there.
+  task<std::vector<telemetry>> snapshot() const;
 
   // Wakes those who wait for a lane at the scheduler's next change.
   void arm_lane_timer();

@@ -181,6 +181,7 @@ task<status> run::prepare() {
   if (!shared.ok()) co_return shared;
   for (const auto id : operation_ids_)
     core_.scheduler.set_window(id, core_.window_for(layout_.working_set));
+  tell_setup();
   co_return status{};
 }
 
@@ -325,9 +326,13 @@ task<void> run::report_progress() {
   if (!outcome.ok()) fail(outcome);
 }
 
-// begin_seconds is on the steady clock still.
 void run::tell(segment_event event) const {
-  event.end_seconds = now_seconds() - started_;
+  tell(std::move(event), now_seconds());
+}
+
+// Both times are on the steady clock still.
+void run::tell(segment_event event, double end) const {
+  event.end_seconds = end - started_;
   event.begin_seconds -= started_;
   event.window_used = slots_;
   event.buffer_bytes = core_.buffers.bytes();

@@ -36,6 +36,7 @@ class run : public std::enable_shared_from_this<run> {
   void request_stop();
   // About every 100 ms: reports progress.
   void tick();
+  [[nodiscard]] telemetry snapshot() const;
 
  private:
   struct segment;
@@ -116,10 +117,15 @@ class run : public std::enable_shared_from_this<run> {
   void stop_reading();
   // Fills in the rest and hands it on. Only where options_.trace is set.
   void tell(segment_event event) const;
+  void tell(segment_event event, double end) const;
   void tell_read(const segment& mine, double begin) const;
   void tell_job(segment_step step, const segment& mine, std::uint32_t stage,
                 const placement& where, double begin) const;
-  [[nodiscard]] telemetry snapshot() const;
+  void tell_setup() const;
+  void watch_steps(segment& mine, std::uint32_t stage, const placement& where,
+                   nexus_job& job);
+  static void on_step(void* context, std::uint32_t step, std::uint32_t steps,
+                      const char* name);
   task<void> report_progress();
   template <class Child>
   void spawn(Child child);

@@ -207,6 +207,7 @@ task<bool> run::run_job(segment& mine, std::uint32_t stage) {
       job.drain = &run::write_on_lane;
       job.drain_context = &mine;
     }
+    watch_steps(mine, stage, *where, job);
     if (!mine.shortened && !failure_) {
       device& chosen = *core_.devices[where->device];
       const double patience = core_.patience_for(

@@ -62,6 +62,7 @@ struct run::segment {
   std::uint64_t written = 0;     // bytes of output, by the lane that made it,
   std::uint64_t written_at = 0;  // at this offset of the file
 
+  segment_event working;  // what is told of the job's steps
   step todo = step::job;
   job_request job;
   bytes tags;  // that the job's device computed

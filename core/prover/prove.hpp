@@ -1,6 +1,7 @@
 // The prover over any backend, for any parameters.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <nexus/status.hpp>
 #include <stop_token>
@@ -26,6 +27,37 @@ enum class phase {
   grind,
   answer,
 };
+
+// What people are told: a phase or two make a step.
+struct proof_step {
+  std::uint32_t number = 0;  // from 1
+  const char* name = "";
+  phase first = phase::witness;  // that it begins with
+};
+inline constexpr std::uint32_t proof_steps = 6;
+
+// The one that a phase belongs to.
+constexpr proof_step step_of(phase of) noexcept {
+  switch (of) {
+    case phase::witness:
+      return {1, "witness", phase::witness};
+    case phase::extend_trace:
+    case phase::commit_trace:
+      return {2, "trace", phase::extend_trace};
+    case phase::quotient:
+    case phase::commit_quotient:
+      return {3, "quotient", phase::quotient};
+    case phase::open:
+    case phase::reduce:
+      return {4, "openings", phase::open};
+    case phase::fold:
+      return {5, "folding", phase::fold};
+    case phase::grind:
+    case phase::answer:
+      break;
+  }
+  return {6, "queries", phase::grind};
+}
 
 struct prove_hooks {
   std::stop_token stop;               // polled before every phase

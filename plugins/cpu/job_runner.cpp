@@ -1,6 +1,7 @@
 #include "job_runner.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -77,7 +78,9 @@ bool supports_operation(const char* operation) noexcept {
 }
 
 std::int32_t check_job(const nexus_job* job) noexcept {
-  if (job == nullptr || job->size < sizeof *job) return NEXUS_E_ARGUMENT;
+  // What is read of it at all; the steps came later, in 1.1.
+  constexpr std::size_t known = offsetof(nexus_job, step);
+  if (job == nullptr || job->size < known) return NEXUS_E_ARGUMENT;
   const operation_table* operation = operation_table::find(job->operation);
   if (operation == nullptr) return NEXUS_E_UNSUPPORTED;
   if (job->params == nullptr || job->params_bytes < operation->params_bytes) {

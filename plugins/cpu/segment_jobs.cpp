@@ -73,6 +73,15 @@ void store(const segment_digest& digest, std::uint8_t* out) noexcept {
   std::memcpy(out, digest.data(), digest_bytes);
 }
 
+void tell_step(const nexus_job& job, prover::phase next) {
+  constexpr std::size_t needed =
+      offsetof(nexus_job, step_context) + sizeof job.step_context;
+  if (job.size < needed || job.step == nullptr) return;
+  const prover::proof_step step = prover::step_of(next);
+  if (step.first != next) return;
+  job.step(job.step_context, step.number, prover::proof_steps, step.name);
+}
+
 constexpr const char* no_memory = "out of memory";
 
 // The words outlive the call of `done`.
@@ -134,9 +143,10 @@ nexus_result run_prove(const nexus_job& job, const std::atomic<bool>& cancelled,
   std::stop_source stop;
   prover::prove_hooks hooks;
   hooks.stop = stop.get_token();
-  // Called as a step begins, and what it asks for is seen before the next one.
-  hooks.begins = [&](prover::phase) {
+  // Called as a phase begins, and what it asks for is seen before the next one.
+  hooks.begins = [&](prover::phase next) {
     if (cancelled) stop.request_stop();
+    tell_step(job, next);
   };
   if (cancelled) stop.request_stop();
   const auto proved = prover::prove_segment(input_of(job), position_of(params),

@@ -143,7 +143,7 @@ flight::flight(const request& wanted, std::uint64_t id)
   output_at_ = aligned_start(output_memory_, wanted.output_shift);
   std::copy(wanted.input.begin(), wanted.input.end(),
             input_memory_.begin() + static_cast<std::ptrdiff_t>(input_at));
-  job_.size = sizeof job_;
+  job_.size = wanted.job_bytes;
   job_.id = id;
   job_.operation = wanted.operation;
   job_.input = input_memory_.data() + input_at;
@@ -154,6 +154,10 @@ flight::flight(const request& wanted, std::uint64_t id)
   job_.params_bytes = wanted.params_bytes;
   job_.tags_capacity = tag_room(wanted);
   if (job_.tags_capacity != 0) job_.tags = tags_.data();
+  if (wanted.tells_steps) {
+    job_.step = on_step;
+    job_.step_context = this;
+  }
   if (wanted.takes_output) {
     job_.drain = on_drain;
     job_.drain_context = this;
@@ -168,6 +172,14 @@ void flight::on_done(void* user, std::uint64_t id, const nexus_result* result) {
   self->result_ = *result;
   // Last, since the waiting thread goes on from here.
   self->done_calls_.fetch_add(1, std::memory_order_release);
+}
+
+void flight::on_step(void* user, std::uint32_t step, std::uint32_t steps,
+                     const char* name) {
+  auto* self = static_cast<flight*>(user);
+  self->stepped_late_ = self->stepped_late_ || self->done_calls_ != 0;
+  self->steps_.push_back(std::to_string(step) + " of " + std::to_string(steps) +
+                         ": " + name);
 }
 
 void flight::on_drain(void* user, std::uint64_t made, std::uint32_t flags) {
@@ -206,9 +218,11 @@ outcome flight::wait() {
     }
     std::this_thread::yield();
   }
+  EXPECT_FALSE(stepped_late_) << "told a step after done";
   EXPECT_FALSE(wrong_id_) << "done named another job, or a short result";
   outcome end;
   end.accepted = true;
+  end.steps = steps_;
   end.status = result_.status;
   end.error_offset = result_.error_offset;
   end.final_chunk = (result_.flags & NEXUS_RESULT_FINAL_CHUNK) != 0;

@@ -45,7 +45,9 @@ struct request {
   std::size_t input_shift = 0;  // bytes off a 64-byte boundary
   std::size_t output_shift = 0;
   bool takes_output = false;  // by nexus_job.drain, as the device's caps say
-  bool gives_tags = false;    // room for tags that the device need not compare
+  bool tells_steps = false;   // by nexus_job.step
+  std::uint32_t job_bytes = sizeof(nexus_job);  // less: a host of before
+  bool gives_tags = false;  // room for tags that the device need not compare
 };
 
 // What came of it.
@@ -54,9 +56,10 @@ struct outcome {
   bool accepted = false;
   std::uint64_t error_offset = 0;
   bool final_chunk = false;
-  bool host_compared = false;  // NEXUS_RESULT_TAGS: the test did it instead
-  bytes output;                // output_bytes of it
-  bytes room;                  // all of the output's capacity
+  bool host_compared = false;      // NEXUS_RESULT_TAGS: the test did it instead
+  std::vector<std::string> steps;  // "1 of 6: witness"
+  bytes output;                    // output_bytes of it
+  bytes room;                      // all of the output's capacity
 };
 
 // A job in flight, with memory of its own and guards around its output.
@@ -75,6 +78,8 @@ class flight {
 
  private:
   static void on_done(void* user, std::uint64_t id, const nexus_result* result);
+  static void on_step(void* user, std::uint32_t step, std::uint32_t steps,
+                      const char* name);
   static void on_drain(void* user, std::uint64_t bytes, std::uint32_t flags);
   void check_drained() const;
   void compare_tags(outcome& end);
@@ -85,6 +90,8 @@ class flight {
   nexus_job job_{};
   nexus_result result_{};
   std::atomic<int> done_calls_{0};
+  std::vector<std::string> steps_;
+  bool stepped_late_ = false;
   // What was drained; done is called after that.
   int drain_calls_ = 0;
   bool drained_late_ = false;

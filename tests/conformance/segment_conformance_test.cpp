@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstring>
 #include <thread>
 
@@ -348,6 +349,29 @@ TEST_P(ProveDeviceTest, RefusesWhatIsNotOfThePinnedForm) {
   params = verify_params({}, 1, 0, true);
   params.proof_offset = data.size() + 1;
   EXPECT_EQ(verify(data, params), NEXUS_E_ARGUMENT);
+}
+
+// In a row, each once; and not to a host that knows of none.
+TEST_P(ProveDeviceTest, TellsItsStepsOrNone) {
+  const bytes data = golden_input(100, 6);
+  const auto params = prove_params(0, true);
+  request wanted = make_request(NEXUS_JOB_PROVE, data, room, params);
+  wanted.tells_steps = true;
+  const outcome told = run(wanted);
+  EXPECT_EQ(told.status, NEXUS_OK);
+  const std::size_t count = told.steps.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string numbers =
+        std::to_string(i + 1) + " of " + std::to_string(count) + ": ";
+    EXPECT_TRUE(told.steps[i].starts_with(numbers)) << told.steps[i];
+    EXPECT_GT(told.steps[i].size(), numbers.size());
+  }
+  // What lies beyond its job is not the device's to read.
+  wanted.job_bytes = offsetof(nexus_job, step);
+  const outcome untold = run(wanted);
+  EXPECT_EQ(untold.status, NEXUS_OK);
+  EXPECT_EQ(untold.steps, std::vector<std::string>{});
+  EXPECT_EQ(untold.output, told.output);
 }
 
 // Between the steps of a proof, not only before them.

@@ -2,6 +2,7 @@
 // directory at most, prints nothing, keeps nothing.
 #pragma once
 
+#include <cstdint>
 #include <nexus/engine.hpp>
 #include <nexus/proof_stream.hpp>
 #include <nexus/status.hpp>
@@ -12,9 +13,24 @@
 #include <variant>
 #include <vector>
 
+#include "listen_address.hpp"
+
 namespace nexus::tool {
 
 enum class progress_mode { automatic, always, never };
+
+enum class log_format { text, json };
+
+// How a run can be watched from outside.
+struct watch_arguments {
+  bool headless = false;
+  log_format format = log_format::text;
+  std::string log_file;  // empty: the log goes to standard error
+  std::string trace_file;
+  std::string metrics_file;                       // at most one of the two
+  std::optional<listen_address> metrics_address;  //
+  std::optional<std::uint32_t> stats_seconds;
+};
 
 // Common to the commands that turn one stream into another.
 struct stream_arguments {
@@ -23,6 +39,7 @@ struct stream_arguments {
   bool quiet = false;
   bool verbose = false;
   bool sync = true;
+  watch_arguments watch;
   std::string telemetry_file;         // "-": standard error; empty: none
   std::string input = "-";            // "-": standard input
   std::optional<std::string> output;  // "-": standard output, terminal or not

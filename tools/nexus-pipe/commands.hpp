@@ -9,6 +9,7 @@
 #include "signals.hpp"
 #include "streams.hpp"
 #include "terminal.hpp"
+#include "watch.hpp"
 
 namespace nexus::tool {
 
@@ -31,7 +32,8 @@ int run_join(const join_arguments& arguments, terminal& out);
 // Prints the failure (a closed pipe says nothing) and returns exit_status().
 int fail(terminal& out, const status& failure, int signal = 0);
 
-// engine_options whose diagnostics go to the terminal where -v asks for them.
+// engine_options whose diagnostics go to the terminal's log. After the log was
+// started.
 [[nodiscard]] engine_options engine_for(const stream_arguments& arguments,
                                         terminal& out);
 
@@ -40,6 +42,7 @@ int fail(terminal& out, const status& failure, int signal = 0);
 [[nodiscard]] status run_stream(engine& worker, operation& work,
                                 stream_pair streams,
                                 const stream_arguments& arguments,
-                                terminal& out, const signal_watch& signals);
+                                terminal& out, signal_watch& signals,
+                                run_watch& watch);
 
 }  // namespace nexus::tool

@@ -174,7 +174,7 @@ std::vector<std::string> key_files(std::vector<std::string> names,
 
 int run_encrypt(const encrypt_arguments& arguments, terminal& out) {
   harden_process();
-  const signal_watch signals([&out] { out.restore_echo(); });
+  signal_watch signals([&out] { out.restore_echo(); });
   const stop_event stop(signals.token());
   // Before anything is asked.
   result<stream_pair> streams = open_streams(
@@ -183,24 +183,28 @@ int run_encrypt(const encrypt_arguments& arguments, terminal& out) {
       key_files(arguments.identity_files, arguments.recipient_files,
                 arguments.secret));
   if (!streams) return fail(out, streams.error());
+  run_watch watch(out);
+  if (status s = watch.open(arguments.stream); !s.ok()) return fail(out, s);
   result<age::encrypt_options> options = encrypt_keys(arguments, out, stop);
   if (!options) return fail(out, options.error(), signals.caught());
 
   engine worker(engine_for(arguments.stream, out));
   const auto work = age::make_encrypt(*std::move(options));
   const status outcome = run_stream(worker, *work, *std::move(streams),
-                                    arguments.stream, out, signals);
+                                    arguments.stream, out, signals, watch);
   return outcome.ok() ? 0 : fail(out, outcome, signals.caught());
 }
 
 int run_decrypt(const decrypt_arguments& arguments, terminal& out) {
   harden_process();
-  const signal_watch signals([&out] { out.restore_echo(); });
+  signal_watch signals([&out] { out.restore_echo(); });
   const stop_event stop(signals.token());
   result<stream_pair> streams =
       open_streams(arguments.stream, terminal_output::text_only,
                    key_files(arguments.identity_files, {}, arguments.secret));
   if (!streams) return fail(out, streams.error());
+  run_watch watch(out);
+  if (status s = watch.open(arguments.stream); !s.ok()) return fail(out, s);
   result<age::decrypt_options> options = decrypt_keys(arguments, out, stop);
   if (!options) return fail(out, options.error(), signals.caught());
   const bool keyless = options->identities.empty() && !arguments.secret.given();
@@ -208,7 +212,7 @@ int run_decrypt(const decrypt_arguments& arguments, terminal& out) {
   engine worker(engine_for(arguments.stream, out));
   const auto work = age::make_decrypt(*std::move(options));
   status outcome = run_stream(worker, *work, *std::move(streams),
-                              arguments.stream, out, signals);
+                              arguments.stream, out, signals, watch);
   if (outcome.ok()) return 0;
   // A wrong passphrase is another matter: it was asked for.
   if (keyless && !out.asked()) outcome = explain_missing_key(outcome);

@@ -1,6 +1,8 @@
 #include "options.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <utility>
 
 namespace nexus::tool {
 namespace {
@@ -68,7 +70,21 @@ class option_set::impl {
     return usage_error("unexpected argument \"" + word + "\"", name_);
   }
 
+  // What CLI11 would take the next word for is spelled out.
+  std::vector<std::string> spelled_out(
+      std::span<const char* const> arguments) const {
+    std::vector<std::string> words(arguments.begin(), arguments.end());
+    for (std::string& word : words) {
+      if (word == "--") break;
+      for (const auto& [name, implied] : implied_) {
+        if (word == name) word += "=" + implied;
+      }
+    }
+    return words;
+  }
+
   CLI::App app_;
+  std::vector<std::pair<std::string, std::string>> implied_;
   std::string name_;
   std::string group_ = "Options";
 };
@@ -95,6 +111,14 @@ void option_set::value(const char* names, std::optional<std::string>& into,
   option->type_name(type)->group(impl_->group_);
 }
 
+void option_set::optional_value(const char* name,
+                                std::optional<std::string>& into,
+                                const char* type, const char* implied,
+                                const char* text) {
+  value(name, into, type, text);
+  impl_->implied_.emplace_back(name, implied);
+}
+
 void option_set::list(const char* names, std::vector<std::string>& into,
                       const char* type, const char* text) {
   CLI::Option* option = impl_->app_.add_option(names, into, text);
@@ -109,8 +133,9 @@ status option_set::parse(std::span<const char* const> arguments,
       ->group("Other");
   try {
     // CLI11 wants the last word first.
-    impl_->app_.parse(
-        std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    std::vector<std::string> words = impl_->spelled_out(arguments);
+    std::reverse(words.begin(), words.end());
+    impl_->app_.parse(std::move(words));
   } catch (const CLI::CallForHelp&) {
     help_text = impl_->app_.help();
   } catch (const CLI::ExtrasError&) {

@@ -25,6 +25,9 @@ class option_set {
   void flag(const char* names, bool& into, const char* text);
   void value(const char* names, std::optional<std::string>& into,
              const char* type, const char* text);
+  // With a value after '=' alone: "--stats=5". implied: what "--stats" means.
+  void optional_value(const char* name, std::optional<std::string>& into,
+                      const char* type, const char* implied, const char* text);
   void list(const char* names, std::vector<std::string>& into, const char* type,
             const char* text);
 

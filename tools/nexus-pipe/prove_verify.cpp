@@ -104,19 +104,21 @@ result<proofs::data_source> open_data(const std::string& path) {
 }  // namespace
 
 int run_prove(const prove_arguments& arguments, terminal& out) {
-  const signal_watch signals([&out] { out.restore_echo(); });
+  signal_watch signals([&out] { out.restore_echo(); });
   result<stream_pair> streams =
       open_streams(arguments.stream, terminal_output::nothing);
   if (!streams) return fail(out, streams.error());
+  run_watch watch(out);
+  if (status s = watch.open(arguments.stream); !s.ok()) return fail(out, s);
   engine worker(engine_for(arguments.stream, out));
   const auto work = proofs::make_prove(arguments.options);
   const status outcome = run_stream(worker, *work, *std::move(streams),
-                                    arguments.stream, out, signals);
+                                    arguments.stream, out, signals, watch);
   return outcome.ok() ? 0 : fail(out, outcome, signals.caught());
 }
 
 int run_verify(const verify_arguments& arguments, terminal& out) {
-  const signal_watch signals([&out] { out.restore_echo(); });
+  signal_watch signals([&out] { out.restore_echo(); });
   proofs::verify_options options = arguments.options;
   if (!arguments.data.empty()) {
     result<proofs::data_source> data = open_data(arguments.data);
@@ -125,10 +127,12 @@ int run_verify(const verify_arguments& arguments, terminal& out) {
   }
   result<stream_pair> streams = open_input(arguments.stream);
   if (!streams) return fail(out, streams.error());
+  run_watch watch(out);
+  if (status s = watch.open(arguments.stream); !s.ok()) return fail(out, s);
   engine worker(engine_for(arguments.stream, out));
   const auto work = proofs::make_verify(std::move(options));
   status outcome = run_stream(worker, *work, *std::move(streams),
-                              arguments.stream, out, signals);
+                              arguments.stream, out, signals, watch);
   if (outcome.ok()) {
     outcome = print_output(verified_text(arguments, work->total()));
   }
@@ -136,13 +140,15 @@ int run_verify(const verify_arguments& arguments, terminal& out) {
 }
 
 int run_digest(const digest_arguments& arguments, terminal& out) {
-  const signal_watch signals([&out] { out.restore_echo(); });
+  signal_watch signals([&out] { out.restore_echo(); });
   result<stream_pair> streams = open_input(arguments.stream);
   if (!streams) return fail(out, streams.error());
+  run_watch watch(out);
+  if (status s = watch.open(arguments.stream); !s.ok()) return fail(out, s);
   engine worker(engine_for(arguments.stream, out));
   const auto work = proofs::make_digest(arguments.cut);
   status outcome = run_stream(worker, *work, *std::move(streams),
-                              arguments.stream, out, signals);
+                              arguments.stream, out, signals, watch);
   if (outcome.ok()) {
     outcome =
         print_output(arguments.json ? describe(work->total()).dump(2) + "\n"

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -90,6 +91,10 @@ json to_json(const device_telemetry& device) {
           {"state", name_of_state(device.state)},
           {"jobs", device.jobs},
           {"failed_jobs", device.failed_jobs},
+          {"active_workers", device.active_workers},
+          {"queued_jobs", device.queued_jobs},
+          {"quarantines", device.quarantines},
+          {"restarts", device.restarts},
           {"input_bytes", device.input_bytes},
           {"busy_seconds", device.busy_seconds},
           {"last_error", device.last_error}};
@@ -128,11 +133,13 @@ json to_json(const telemetry& run) {
       {"output_bytes", run.output_bytes},
       {"segments", run.segments},
       {"retries", run.retries},
+      {"queued_jobs", run.queued_jobs},
       {"segment_bytes", run.segment_bytes},
       {"window", run.window},
       {"window_used", run.window_used},
       {"window_peak", run.window_peak},
       {"budget_bytes", run.budget_bytes},
+      {"buffer_bytes", run.buffer_bytes},
       {"buffer_peak_bytes", run.buffer_peak_bytes},
       {"io", to_json(run.io)},
       {"stalls", to_json(run.stalls)},
@@ -144,16 +151,29 @@ json to_json(const telemetry& run) {
 
 }  // namespace
 
-std::vector<std::string> summarize(const telemetry& run) {
-  std::vector<std::string> lines;
+std::string total_line(const telemetry& run) {
   const double rate =
       run.elapsed_seconds > 0
           ? static_cast<double>(run.input_bytes) / run.elapsed_seconds
           : 0;
-  lines.push_back(run.operation + ": " + format_bytes(run.input_bytes) +
-                  " in, " + format_bytes(run.output_bytes) + " out, " +
-                  seconds_text(run.elapsed_seconds) + ", " +
-                  format_bytes(static_cast<std::uint64_t>(rate)) + "/s");
+  return run.operation + ": " + format_bytes(run.input_bytes) + " in, " +
+         format_bytes(run.output_bytes) + " out, " +
+         seconds_text(run.elapsed_seconds) + ", " +
+         format_bytes(static_cast<std::uint64_t>(rate)) + "/s";
+}
+
+std::string stats_json(const telemetry& now) {
+  const auto since = std::chrono::system_clock::now().time_since_epoch();
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(since);
+  json object{{"type", "stats"},
+              {"unix_seconds", static_cast<double>(ms.count()) / 1e3}};
+  object.update(to_json(now));
+  return object.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::vector<std::string> summarize(const telemetry& run) {
+  std::vector<std::string> lines;
+  lines.push_back(total_line(run));
   lines.push_back("segments: " + std::to_string(run.segments) + " of up to " +
                   format_bytes(run.segment_bytes) + ", retries " +
                   std::to_string(run.retries));

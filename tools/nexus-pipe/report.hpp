@@ -14,6 +14,13 @@ namespace nexus::tool {
 // "outcome" {code, message}.
 [[nodiscard]] std::string telemetry_json(const run_report& report);
 
+// One line without its end: "type", which is "stats", the time, and the fields
+// of telemetry.
+[[nodiscard]] std::string stats_json(const telemetry& now);
+
+// "encrypt: 1.00 GiB in, 1.00 GiB out, 2.000 s, 512 MiB/s"
+[[nodiscard]] std::string total_line(const telemetry& run);
+
 // To the file, which is replaced; "-" is standard error.
 status write_telemetry(const std::string& path, const run_report& report);
 

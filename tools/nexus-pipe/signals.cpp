@@ -15,7 +15,7 @@ void ignore_write_signals() noexcept {
 signal_watch::signal_watch(std::function<void()> before_exit)
     : before_exit_(std::move(before_exit)) {
   sigemptyset(&set_);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) {
     struct sigaction now{};
     ::sigaction(number, nullptr, &now);
     if (now.sa_handler == SIG_IGN) continue;
@@ -34,11 +34,21 @@ signal_watch::~signal_watch() {
   thread_.join();
 }
 
+void signal_watch::on_report(std::function<void()> report) {
+  const std::lock_guard lock(report_mutex_);
+  report_ = std::move(report);
+}
+
 void signal_watch::watch() {
   while (true) {
     int number = 0;
     if (::sigwait(&set_, &number) != 0) return;
     if (closing_) return;
+    if (number == SIGUSR1) {
+      const std::lock_guard lock(report_mutex_);
+      if (report_) report_();
+      continue;
+    }
     if (caught_ != 0) {
       before_exit_();
       ::_exit(128 + number);

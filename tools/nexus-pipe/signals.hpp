@@ -4,6 +4,7 @@
 #include <atomic>
 #include <csignal>
 #include <functional>
+#include <mutex>
 #include <stop_token>
 #include <thread>
 
@@ -12,10 +13,10 @@ namespace nexus::tool {
 // SIGPIPE and SIGXFSZ: the write fails with an error instead.
 void ignore_write_signals() noexcept;
 
-// While it lives, the first SIGINT, SIGTERM or SIGHUP requests a stop, and the
-// next one ends the process at once. Those that the parent had set to be
-// ignored (nohup, a shell's background job) stay ignored. Has to be made before
-// any other thread: they inherit its mask.
+// While it lives, SIGUSR1 asks for a report, the first SIGINT, SIGTERM or
+// SIGHUP requests a stop, and the next one ends the process at once. Those that
+// the parent had set to be ignored (nohup, a shell's background job) stay
+// ignored. Has to be made before any other thread: they inherit its mask.
 class signal_watch {
  public:
   // before_exit runs ahead of the end at once.
@@ -27,6 +28,9 @@ class signal_watch {
   [[nodiscard]] std::stop_token token() const noexcept {
     return stop_.get_token();
   }
+  // What SIGUSR1 asks for, on the watching thread; nothing at first. Returns
+  // once the one before is not at work any more.
+  void on_report(std::function<void()> report);
   // The signal that requested the stop; 0: none did.
   [[nodiscard]] int caught() const noexcept { return caught_; }
 
@@ -34,6 +38,8 @@ class signal_watch {
   void watch();
 
   std::function<void()> before_exit_;
+  std::mutex report_mutex_;
+  std::function<void()> report_;
   std::stop_source stop_;
   std::atomic<int> caught_{0};
   std::atomic<bool> closing_{false};

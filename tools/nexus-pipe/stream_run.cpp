@@ -52,15 +52,18 @@ int fail(terminal& out, const status& failure, int signal) {
 
 engine_options engine_for(const stream_arguments& arguments, terminal& out) {
   engine_options options = arguments.engine;
-  if (arguments.verbose) {
-    options.log = [&out](const std::string& line) { out.note(line); };
+  if (arguments.verbose || out.tells_info()) {
+    options.log = [&out](const std::string& line) {
+      // What happens to a worker is worth a line to everybody who reads a log.
+      line.starts_with('[') ? out.info(line) : out.note(line);
+    };
   }
   return options;
 }
 
 status run_stream(engine& worker, operation& work, stream_pair streams,
                   const stream_arguments& arguments, terminal& out,
-                  const signal_watch& signals) {
+                  signal_watch& signals, run_watch& watch) {
   const stop_event stop(signals.token());
   if (status s = connect(streams, stop); !s.ok()) return s;
   progress_display progress(out, arguments.progress, arguments.quiet,
@@ -72,6 +75,7 @@ status run_stream(engine& worker, operation& work, stream_pair streams,
       progress.update(now);
     };
   }
+  watch.begin(worker, signals, options);
   run_report report = worker.run(work, std::move(streams.from),
                                  std::move(streams.to), std::move(options));
   out.clear_progress();
@@ -81,11 +85,12 @@ status run_stream(engine& worker, operation& work, stream_pair streams,
   if (arguments.verbose) {
     for (const std::string& line : summarize(report.statistics)) out.note(line);
   }
+  const status watched = watch.end(report);
   if (!arguments.telemetry_file.empty()) {
     status written = write_telemetry(arguments.telemetry_file, report);
-    if (report.outcome.ok()) return written;
+    if (report.outcome.ok() && !written.ok()) return written;
   }
-  return report.outcome;
+  return report.outcome.ok() ? watched : report.outcome;
 }
 
 }  // namespace nexus::tool

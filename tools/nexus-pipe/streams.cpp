@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <optional>
@@ -79,25 +80,63 @@ status check_output(const stream_arguments& arguments,
   return {};
 }
 
-status check_telemetry(const stream_arguments& arguments,
+// A file that is written beside the output, and what it is called.
+struct side_file {
+  const std::string& name;
+  const std::string what;
+};
+
+// Whether it is one of the files that the run reads or writes.
+status check_side_file(const side_file& file, const stream_arguments& arguments,
                        const std::vector<std::string>& keys) {
-  const std::string& name = arguments.telemetry_file;
-  if (name.empty() || name == "-") return {};
+  const auto refused = [&file](const std::string& why) {
+    return same_file(file.name, ("the " + file.what + why).c_str());
+  };
   const std::string output = arguments.output.value_or("-");
-  if (output != "-" && is_same_new_file(name, output)) {
-    return same_file(name, "the telemetry is the same file as the output");
+  if (output != "-" && is_same_new_file(file.name, output)) {
+    return refused(" is the same file as the output");
   }
-  const auto written = identify_path(name, -1);
+  const auto written = identify_path(file.name, -1);
   if (!written) return {};
   if (identify_path(output, STDOUT_FILENO) == written) {
-    return same_file(name, "the telemetry is the same file as the output");
+    return refused(" is the same file as the output");
   }
   if (identify_path(arguments.input, STDIN_FILENO) == written) {
-    return same_file(name, "the telemetry is the same file as the input");
+    return refused(" is the same file as the input");
   }
   for (const std::string& key : keys) {
     if (identify_path(key, STDIN_FILENO) != written) continue;
-    return same_file(name, "the telemetry would overwrite the keys in use");
+    return refused(" would overwrite the keys in use");
+  }
+  return {};
+}
+
+bool is_same(const std::string& a, const std::string& b) {
+  const auto left = identify_path(a, -1);
+  return left ? left == identify_path(b, -1) : is_same_new_file(a, b);
+}
+
+status check_side_files(const stream_arguments& arguments,
+                        const std::vector<std::string>& keys) {
+  const watch_arguments& watch = arguments.watch;
+  const std::string none;
+  const bool telemetry = arguments.telemetry_file != "-";
+  const std::array<side_file, 4> files{
+      {{telemetry ? arguments.telemetry_file : none, "telemetry"},
+       {watch.trace_file, "trace"},
+       {watch.metrics_file, "file of metrics"},
+       {watch.log_file, "log"}}};
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (files[i].name.empty()) continue;
+    status alone = check_side_file(files[i], arguments, keys);
+    if (!alone.ok()) return alone;
+    for (std::size_t j = 0; j < i; ++j) {
+      if (files[j].name.empty() || !is_same(files[i].name, files[j].name))
+        continue;
+      const std::string why =
+          "the " + files[i].what + " is the same file as the " + files[j].what;
+      return same_file(files[i].name, why.c_str());
+    }
   }
   return {};
 }
@@ -145,7 +184,7 @@ result<stream_pair> open_streams(const stream_arguments& arguments,
   result<source> from = open_source(arguments.input, fifo);
   if (!from) return from.error();
   if (status s = check_output(arguments, others); !s.ok()) return s;
-  if (status s = check_telemetry(arguments, others); !s.ok()) return s;
+  if (status s = check_side_files(arguments, others); !s.ok()) return s;
 
   stream_pair streams{.from = *std::move(from),
                       .to = sink::discard(),
@@ -180,7 +219,7 @@ result<stream_pair> open_input(const stream_arguments& arguments) {
   descriptor fifo;
   result<source> from = open_source(arguments.input, fifo);
   if (!from) return from.error();
-  if (status s = check_telemetry(arguments, {}); !s.ok()) return s;
+  if (status s = check_side_files(arguments, {}); !s.ok()) return s;
   return stream_pair{.from = *std::move(from),
                      .to = sink::discard(),
                      .guard = nullptr,

@@ -30,9 +30,9 @@ struct stream_pair {
 };
 
 // others: files of keys, which the output must not replace either.
-// invalid_argument: the output or the telemetry is one of the other files (by
-// device and inode), or the output would go to a terminal that it does not
-// suit.
+// invalid_argument: the output, or a file that tells of the run, is one of the
+// other files (by device and inode), or the output would go to a terminal that
+// it does not suit.
 [[nodiscard]] result<stream_pair> open_streams(
     const stream_arguments& arguments, terminal_output policy,
     const std::vector<std::string>& others = {});

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstdlib>
 #include <cstring>
 
@@ -31,13 +32,6 @@ int write_all(int fd, std::string_view text) noexcept {
     }
   }
   return 0;
-}
-
-// File names and headers may hold anything, escape sequences included.
-void make_printable(std::string& text) noexcept {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
 }
 
 int open_controlling_terminal() noexcept {
@@ -106,35 +100,64 @@ void terminal::configure(bool quiet, bool verbose) noexcept {
   verbose_ = verbose;
 }
 
+status terminal::start_log(const watch_arguments& arguments) {
+  headless_ = arguments.headless;
+  const bool asked = !arguments.log_file.empty() || arguments.stats_seconds ||
+                     arguments.format == log_format::json;
+  if (!verbose_ && !headless_ && !asked) return {};
+  auto opened = log_writer::open(
+      arguments, [this](std::string_view line, const std::stop_token& hurry) {
+        return show_line(line, hurry);
+      });
+  if (!opened) return opened.error();
+  log_ = *std::move(opened);
+  json_ = arguments.format == log_format::json && !log_->to_file();
+  tells_info_ = log_->to_file() || (!quiet_ && (verbose_ || headless_));
+  return {};
+}
+
 void terminal::error(const status& failure) {
-  print("error", failure.message().empty() ? name_of(failure.code())
-                                           : failure.message());
-  if (!failure.hint().empty()) print("hint", failure.hint());
+  print(log_level::error, failure.message().empty() ? name_of(failure.code())
+                                                    : failure.message());
+  if (!failure.hint().empty()) print(log_level::hint, failure.hint());
   if (failure.kind() == error_kind::internal) {
-    print("hint", "this is a defect of nexus-pipe: please report it");
+    print(log_level::hint, "this is a defect of nexus-pipe: please report it");
   }
 }
 
 void terminal::warning(std::string_view text) {
-  if (!quiet_) print("warning", text);
+  if (!quiet_) print(log_level::warning, text);
 }
 
 void terminal::note(std::string_view text) {
-  if (verbose_) print("note", text);
+  if (verbose_) print(log_level::note, text);
+}
+
+void terminal::info(std::string_view text) {
+  if (tells_info_) print(log_level::info, text);
 }
 
 void terminal::plain(std::string_view text) {
-  print_line(std::string(text));
-}
-
-void terminal::print(std::string_view kind, std::string_view text) {
-  std::string line = "nexus-pipe: ";
-  line.append(kind).append(": ").append(text);
+  if (json_) return log_->write(log_level::info, text);
+  std::string line(text);
+  make_printable(line);
+  if (log_) return log_->write(log_level::data, line);
   print_line(std::move(line));
 }
 
+void terminal::data(std::string_view text) {
+  if (log_) return log_->write(log_level::data, text);
+  std::stop_source hurry;
+  hurry.request_stop();
+  show_line(std::string(text) + "\n", hurry.get_token());
+}
+
+void terminal::print(log_level level, std::string_view text) {
+  if (log_) return log_->write(level, text);
+  print_line(plain_text({level, {}, std::string(text)}));
+}
+
 void terminal::print_line(std::string line) {
-  make_printable(line);
   line += '\n';
   const std::lock_guard lock(mutex_);
   if (progress_shown_) line.insert(0, erase_line);
@@ -142,9 +165,25 @@ void terminal::print_line(std::string line) {
   write_all(STDERR_FILENO, line);
 }
 
+// False: given up. Waits for a reader without the lock, which those who draw
+// want too. A write of up to PIPE_BUF bytes to what has room does not wait.
+bool terminal::show_line(std::string_view line, const std::stop_token& hurry) {
+  while (!line.empty()) {
+    if (!await_room(STDERR_FILENO, hurry)) return false;
+    const std::lock_guard lock(mutex_);
+    if (!has_room(STDERR_FILENO)) continue;  // somebody drew meanwhile
+    std::string piece(progress_shown_ ? erase_line : std::string_view());
+    const auto part = line.substr(0, PIPE_BUF - piece.size());
+    if (write_all(STDERR_FILENO, piece.append(part)) != 0) return false;
+    progress_shown_ = false;
+    line.remove_prefix(part.size());
+  }
+  return true;
+}
+
 void terminal::show_progress(std::string_view line) {
-  const std::lock_guard lock(mutex_);
-  if (asking_) return;
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock || asking_ || !has_room(STDERR_FILENO)) return;
   std::string drawn(erase_line);
   write_all(STDERR_FILENO, drawn.append(line));
   progress_shown_ = true;
@@ -158,6 +197,11 @@ void terminal::clear_progress() {
 
 result<secret_string> terminal::ask_secret(std::string_view prompt,
                                            const stop_event& stop) {
+  if (headless_) {
+    return status(status_code::invalid_argument,
+                  "--headless: no passphrase is asked for",
+                  "use --passphrase-file or --passphrase-fd");
+  }
   const descriptor opened(open_controlling_terminal());
   const bool fallback = opened.get() < 0;
   if (fallback && ::isatty(STDIN_FILENO) == 0) {
@@ -177,6 +221,11 @@ result<secret_string> terminal::ask_secret(std::string_view prompt,
 }
 
 status terminal::tell(std::string_view text) {
+  if (headless_) {
+    return {status_code::invalid_argument,
+            "--headless: there is nobody to show a passphrase to",
+            "use --passphrase-file or --passphrase-fd"};
+  }
   const descriptor opened(open_controlling_terminal());
   int out = opened.get();
   if (out < 0 && ::isatty(STDERR_FILENO) != 0) out = STDERR_FILENO;

@@ -4,12 +4,15 @@
 #include <termios.h>
 
 #include <atomic>
+#include <memory>
 #include <mutex>
 #include <nexus/secret.hpp>
 #include <nexus/status.hpp>
 #include <string>
 #include <string_view>
 
+#include "arguments.hpp"
+#include "log.hpp"
 #include "stop_event.hpp"
 
 namespace nexus::tool {
@@ -25,13 +28,23 @@ class terminal {
   // quiet drops warnings, verbose lets notes through. Before there are other
   // threads.
   void configure(bool quiet, bool verbose) noexcept;
+  // From here on nobody who has something to say waits until it is written: a
+  // thread of the log's does that, see log.hpp. Once. io_error: the log's file
+  // cannot be written.
+  status start_log(const watch_arguments& arguments);
 
   // The message and the hint; for internal errors a request to report it.
   void error(const status& failure);
   void warning(std::string_view text);
   void note(std::string_view text);
+  // What a log tells that nobody has to ask for: in the log's file, or where
+  // notes are or everything is told in lines.
+  void info(std::string_view text);
+  [[nodiscard]] bool tells_info() const noexcept { return tells_info_; }
   // A line as it is, without the prefix.
   void plain(std::string_view text);
+  // A line for programs. Dropped where it would be waited for.
+  void data(std::string_view text);
 
   // A line at the bottom that is rewritten in place. Other messages clear it;
   // none is drawn while something is being asked.
@@ -52,18 +65,23 @@ class terminal {
 
  private:
   class prompt_guard;
-  void print(std::string_view kind, std::string_view text);
+  void print(log_level level, std::string_view text);
   void print_line(std::string line);
+  bool show_line(std::string_view line, const std::stop_token& hurry);
 
   std::mutex mutex_;
   bool quiet_ = false;
   bool verbose_ = false;
+  bool headless_ = false;
+  bool tells_info_ = false;
+  bool json_ = false;  // standard error gets the log as JSON
   bool progress_shown_ = false;
   bool asking_ = false;
   std::atomic<bool> asked_{false};
   // Settings to restore, meant for the descriptor; -1: none.
   termios saved_{};
   std::atomic<int> silenced_{-1};
+  std::unique_ptr<log_writer> log_;  // its thread uses what is above
 };
 
 // All of it, to standard output. broken_pipe where nobody reads it any more.

@@ -31,6 +31,9 @@ constexpr names_of<progress_mode, 3> progress_modes{
      {"always", progress_mode::always},
      {"never", progress_mode::never}}};
 
+constexpr names_of<log_format, 2> log_formats{
+    {{"text", log_format::text}, {"json", log_format::json}}};
+
 // The library takes absolute directories alone.
 std::string absolute(const std::string& path, word_reader& reader) {
   if (path.empty()) reader.fail("--plugin-dir: a directory is missing");
@@ -126,12 +129,28 @@ void add_stream(option_set& options, stream_words& into, stream_kind kind) {
                 "Segments from this size on are large (8M)");
   options.value("--io", into.engine.io, "MODE", "auto, uring or threads");
   add_isolation(options, into.engine.isolation);
+  add_watch(options, into.watch);
   options.group("Other");
   options.value("--progress", into.progress, "WHEN", "auto, always or never");
   options.flag("-q,--quiet", into.quiet, "Nothing but errors");
   options.flag("-v,--verbose", into.verbose, "Say what was done, and how");
   options.group("");
   options.value("--telemetry", into.telemetry, "FILE", "");
+}
+
+void add_watch(option_set& options, watch_words& into) {
+  options.group("Watching");
+  options.flag("--headless", into.headless,
+               "Draw and ask nothing; say what is done in lines");
+  options.value("--log-format", into.log_format, "FORMAT", "text or json");
+  options.value("--log-file", into.log_file, "FILE",
+                "Append the log to FILE instead");
+  options.optional_value("--stats", into.stats, "SECONDS", "1",
+                         "A line of JSON as often (--stats=1)");
+  options.value("--metrics", into.metrics, "WHERE",
+                "For Prometheus: ADDR:PORT to ask at, or a file");
+  options.value("--trace", into.trace, "FILE",
+                "What was done when, for ui.perfetto.dev");
 }
 
 void add_segments(option_set& options, segment_words& into) {
@@ -182,9 +201,36 @@ engine_options read_engine(const engine_words& from, word_reader& reader) {
   return into;
 }
 
+watch_arguments read_watch(const watch_words& from, word_reader& reader) {
+  watch_arguments into;
+  into.headless = from.headless;
+  reader.choice(from.log_format, "--log-format", log_formats, into.format);
+  for (const word& name : {from.log_file, from.trace, from.metrics}) {
+    reader.file_name(name);
+  }
+  into.log_file = from.log_file.value_or("");
+  into.trace_file = from.trace.value_or("");
+  if (from.metrics && reader.ok()) {
+    if (!looks_like_address(*from.metrics)) {
+      into.metrics_file = *from.metrics;
+    } else if (const auto at = parse_listen_address(*from.metrics); at.ok()) {
+      into.metrics_address = *at;
+    } else {
+      const status why = at.error();
+      reader.fail("--metrics: " + why.message(),
+                  why.hint() + "; a file's name may begin with ./");
+    }
+  }
+  std::uint32_t seconds = 0;
+  reader.number(from.stats, "--stats", 1u, 86400u, seconds);
+  if (from.stats) into.stats_seconds = seconds;
+  return into;
+}
+
 stream_arguments read_stream(const stream_words& from, word_reader& reader) {
   stream_arguments into;
   into.engine = read_engine(from.engine, reader);
+  into.watch = read_watch(from.watch, reader);
   reader.choice(from.progress, "--progress", progress_modes, into.progress);
   if (from.quiet && from.verbose) reader.fail("-q and -v exclude each other");
   reader.file_name(from.input);

@@ -86,8 +86,14 @@ struct engine_words {
   isolation_words isolation;
 };
 
+struct watch_words {
+  word log_format, log_file, trace, metrics, stats;
+  bool headless = false;
+};
+
 struct stream_words {
   engine_words engine;
+  watch_words watch;
   word progress, telemetry, input, output;
   bool quiet = false;
   bool verbose = false;
@@ -113,10 +119,14 @@ void add_resources(option_set& options, engine_words& into,
 // All that a running command has, IN included; no output where there is none.
 void add_stream(option_set& options, stream_words& into,
                 stream_kind kind = stream_kind::bytes);
+// How it can be watched, in a group of its own.
+void add_watch(option_set& options, watch_words& into);
 void add_segments(option_set& options, segment_words& into);
 void add_passphrase(option_set& options, passphrase_words& into);
 
 [[nodiscard]] engine_options read_engine(const engine_words& from,
+                                         word_reader& reader);
+[[nodiscard]] watch_arguments read_watch(const watch_words& from,
                                          word_reader& reader);
 [[nodiscard]] stream_arguments read_stream(const stream_words& from,
                                            word_reader& reader);

@@ -87,6 +87,10 @@ struct run_options {
   // Called about every 100 ms on a thread of the engine's that runs nothing
   // else; must not call into the engine.
   std::function<void(const telemetry&)> progress;
+  // Called once, on the engine's own thread, when it is known how the run will
+  // be done. Like trace, it must return at once, must not throw, and must not
+  // call into the engine.
+  std::function<void(const run_setup&)> planned;
   // Called for every step of every segment, on the engine's own thread, which
   // does nothing else meanwhile: it must return at once, must not throw, and
   // must not call into the engine. Empty: events are not even made.
@@ -150,6 +154,10 @@ class NEXUS_API engine {
   // operation must live until then.
   void start(operation& work, source from, sink to, run_options options,
              std::function<void(run_report)> done);
+
+  // What each run that is under way has done so far, in the order in which they
+  // began. Takes about as long as the engine's thread takes to get to it.
+  [[nodiscard]] std::vector<telemetry> snapshot() const;
 
   // An operation that a plugin brings, made with its own options.
   [[nodiscard]] result<std::unique_ptr<operation>> make_operation(

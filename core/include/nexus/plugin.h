@@ -24,7 +24,7 @@ extern "C" {
 #endif
 
 #define NEXUS_ABI_MAJOR 1u
-#define NEXUS_ABI_MINOR 0u
+#define NEXUS_ABI_MINOR 1u
 
 #if defined(__GNUC__)
 #define NEXUS_PLUGIN_EXPORT __attribute__((visibility("default")))
@@ -176,6 +176,12 @@ typedef struct nexus_job {
    * then the engine writes. */
   void (*drain)(void *drain_context, uint64_t output_bytes, uint32_t flags);
   void *drain_context;
+  /* Since 1.1. NULL, or told by a thread of the device's that a step of a long
+   * job begins: its number, from 1, how many there are, and its name, which is
+   * read during the call. Returns at once. Not after `done`. */
+  void (*step)(void *step_context, uint32_t step, uint32_t steps,
+               const char *name);
+  void *step_context;
 } nexus_job;
 
 enum {

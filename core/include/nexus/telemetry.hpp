@@ -80,4 +80,17 @@ struct telemetry {
   std::vector<device_telemetry> devices;
 };
 
+// How a run will be done, known before its first segment is read.
+struct run_setup {
+  std::string operation;
+  std::uint32_t workers = 0;  // CPU workers that will be at work at once
+  std::string workers_reason;
+  std::uint64_t segment_bytes = 0;
+  std::uint32_t window = 0;        // segments in flight, at most
+  std::uint64_t budget_bytes = 0;  // of memory
+  std::uint32_t processors = 0;    // logical, of the machine
+  std::uint64_t memory_total_bytes = 0;
+  std::uint64_t memory_available_bytes = 0;
+};
+
 }  // namespace nexus
