@@ -14,7 +14,7 @@ _nexus_pipe_options() {
   case $1 in
     encrypt)
       echo "-r --recipient -R --recipients-file -i --identity -p --passphrase
-        $passphrase -a --armor $stream"
+        $passphrase -a --armor --verify-output $stream"
       ;;
     decrypt) echo "-i --identity $passphrase $stream" ;;
     keygen) echo "-o --output -y --public" ;;
@@ -24,7 +24,7 @@ _nexus_pipe_options() {
     verify)
       echo "--data --root --length --security --part --json $running"
       ;;
-    digest) echo "--json $segments $running" ;;
+    digest) echo "--json --verify-output $segments $running" ;;
     join) echo "$output" ;;
     inspect)
       echo "--json --extract-proof --extract-public-values -o --output"
@@ -63,6 +63,12 @@ _nexus_pipe() {
       ;;
     --io)
       COMPREPLY=($(compgen -W "auto uring threads" -- "$cur"))
+      return
+      ;;
+    --verify-output)
+      local checks="all none"
+      [[ $command == encrypt ]] && checks="sample $checks"
+      COMPREPLY=($(compgen -W "$checks" -- "$cur"))
       return
       ;;
     --security)

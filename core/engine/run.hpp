@@ -82,6 +82,7 @@ class run : public std::enable_shared_from_this<run> {
   nexus_job job_of(segment& mine, std::uint32_t stage);
   task<bool> run_stage(segment& mine, std::uint32_t stage);
   task<bool> run_job(segment& mine, std::uint32_t stage);
+  [[nodiscard]] bool audits(std::uint32_t device, std::uint32_t stage) const;
   task<bool> audit(segment& mine, std::uint32_t stage);
   [[nodiscard]] job_outcome outcome_of(const segment& mine) const;
   task<bool> well(segment& mine, const placement& where, std::uint32_t stage,

@@ -221,7 +221,7 @@ task<bool> run::run_job(segment& mine, std::uint32_t stage) {
     tell_job(segment_step::computed, mine, stage, *where, started);
     if (failure_) co_return false;
     if (mine.shortened) co_return true;
-    if (mine.result.status == NEXUS_OK && plan_.stages[stage].audited) {
+    if (mine.result.status == NEXUS_OK && audits(mine.device, stage)) {
       const bool sound = co_await audit(mine, stage);
       if (failure_) co_return false;
       if (!sound) {
@@ -250,6 +250,12 @@ job_outcome run::outcome_of(const segment& mine) const {
   if ((outcome.flags & NEXUS_RESULT_TAGS) != 0)
     outcome.tags = byte_view(mine.tags).first(mine.result.tags_bytes);
   return outcome;
+}
+
+bool run::audits(std::uint32_t device, std::uint32_t stage) const {
+  const audit_scope whose = plan_.stages[stage].audits;
+  return whose == audit_scope::all ||
+         (whose == audit_scope::untrusted && !core_.devices[device]->trusted());
 }
 
 // False: the result is wrong, and another device is to try.

@@ -95,8 +95,10 @@ result<operation_plan> verify_operation::plan(const plan_request&) {
   stage.granule = static_cast<std::uint32_t>(plan.segment_bytes);
   stage.job = NEXUS_JOB_VERIFY;
   stage.worker_bytes = verify_memory;
-  stage.audited = options_.data != nullptr;
-  if (stage.audited) stage.worker_bytes += header_.capacity();
+  if (options_.data) {
+    stage.audits = audit_scope::all;
+    stage.worker_bytes += header_.capacity();
+  }
   plan.stages.push_back(std::move(stage));
   return plan;
 }

@@ -199,6 +199,9 @@ nexus_result execute(job_runner& runner, const order& job,
   if (result.output_bytes > 0 && set.corrupt.holds(job.number)) {
     job.output[result.output_bytes / 2] ^= 1;
   }
+  if (set.garbage.holds(job.number)) {
+    std::memset(job.output, 0x5a, result.output_bytes);
+  }
   if (job.drain != nullptr && result.status == NEXUS_OK) {
     job.drain(job.drain_context, result.output_bytes, result.flags);
   }

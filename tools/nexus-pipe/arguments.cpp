@@ -12,6 +12,14 @@ namespace {
 
 using argument_list = std::span<const char* const>;
 
+constexpr std::array<std::pair<std::string_view, age::output_check>, 3>
+    output_checks{{{"sample", age::output_check::sample},
+                   {"all", age::output_check::all},
+                   {"none", age::output_check::none}}};
+// No part of a digest can be checked without the rest.
+constexpr std::array<std::pair<std::string_view, bool>, 2> digest_checks{
+    {{"all", true}, {"none", false}}};
+
 // Takes the arguments in, then lets `finish(word_reader&)` fill `into`.
 template <class Arguments, class Finish>
 result<command> parsed(option_set& options, argument_list arguments,
@@ -58,6 +66,7 @@ result<command> parse_encrypt(const command_help& help, argument_list given) {
   encrypt_arguments into;
   stream_words stream;
   passphrase_words secret;
+  word verify;
   options.group("Keys");
   options.list("-r,--recipient", into.recipients, "RECIPIENT",
                "Encrypt to this public key, age1... (repeatable)");
@@ -70,11 +79,14 @@ result<command> parse_encrypt(const command_help& help, argument_list given) {
   add_passphrase(options, secret);
   options.group("Input and output");
   options.flag("-a,--armor", into.armor, "Write PEM text instead of binary");
+  options.value("--verify-output", verify, "WHICH",
+                "Check what devices made: sample, all or none (sample)");
   add_stream(options, stream);
   return parsed(options, given, into, [&](word_reader& reader) {
     into.stream = read_stream(stream, reader);
     into.secret = read_passphrase(secret, reader);
     into.passphrase = into.passphrase || into.secret.given();
+    reader.choice(verify, "--verify-output", output_checks, into.verify_output);
     check_key_kinds(into, reader);
     check_standard_input(into.stream.input, into.secret,
                          {&into.recipient_files, &into.identity_files}, reader);
@@ -204,13 +216,17 @@ result<command> parse_digest(const command_help& help, argument_list given) {
   digest_arguments into;
   stream_words stream;
   segment_words segments;
+  word verify;
   options.group("Output");
   options.flag("--json", into.json, "Print one JSON object");
+  options.value("--verify-output", verify, "WHICH",
+                "all: compute each digest twice; or none (none)");
   add_segments(options, segments);
   add_stream(options, stream, stream_kind::verdict);
   return parsed(options, given, into, [&](word_reader& reader) {
     into.stream = read_stream(stream, reader);
     into.cut = read_segments(segments, reader);
+    reader.choice(verify, "--verify-output", digest_checks, into.self_check);
   });
 }
 

@@ -2,6 +2,7 @@
 // directory at most, prints nothing, keeps nothing.
 #pragma once
 
+#include <nexus/age.hpp>
 #include <nexus/engine.hpp>
 #include <nexus/proof_stream.hpp>
 #include <nexus/status.hpp>
@@ -46,6 +47,7 @@ struct encrypt_arguments {
   bool passphrase = false;  // also set by a passphrase source
   passphrase_source secret;
   bool armor = false;
+  age::output_check verify_output = age::output_check::sample;
 };
 
 struct decrypt_arguments {
@@ -75,6 +77,7 @@ struct verify_arguments {
 struct digest_arguments {
   stream_arguments stream;  // without an output
   proofs::segmenting cut;
+  bool self_check = false;
   bool json = false;
 };
 

@@ -78,7 +78,7 @@ result<proofs::data_source> open_data(const std::string& path) {
   if (path == "-") return refused();
   result<descriptor> opened = open_to_read(path);
   if (!opened) return opened.error();
-  struct stat facts{};
+  struct stat facts {};
   if (::fstat(opened->get(), &facts) != 0) {
     return system_failure("read", path, errno);
   }
@@ -140,7 +140,7 @@ int run_digest(const digest_arguments& arguments, terminal& out) {
   result<stream_pair> streams = open_input(arguments.stream);
   if (!streams) return fail(out, streams.error());
   engine worker(engine_for(arguments.stream, out));
-  const auto work = proofs::make_digest(arguments.cut);
+  const auto work = proofs::make_digest(arguments.cut, arguments.self_check);
   status outcome = run_stream(worker, *work, *std::move(streams),
                               arguments.stream, out, signals);
   if (outcome.ok()) {
