@@ -73,6 +73,9 @@ struct run::segment {
   std::vector<std::uint32_t> accusers;  // GPUs that called the data bad
 };
 
+// Failures of one segment's job, over all devices. More would hide a defect.
+inline constexpr std::uint32_t max_failures = 8;
+
 // Adds the seconds since a point in time to a counter.
 class stall_timer {
  public:
