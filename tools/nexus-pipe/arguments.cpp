@@ -80,7 +80,7 @@ result<command> parse_encrypt(const command_help& help, argument_list given) {
   options.group("Input and output");
   options.flag("-a,--armor", into.armor, "Write PEM text instead of binary");
   options.value("--verify-output", verify, "WHICH",
-                "Check what devices made: sample, all or none (sample)");
+                "Check results: sample, all or none (sample)");
   add_stream(options, stream);
   return parsed(options, given, into, [&](word_reader& reader) {
     into.stream = read_stream(stream, reader);
