@@ -22,7 +22,8 @@ _nexus_pipe_options() {
       echo "--security --wire --no-self-check $segments $output $running"
       ;;
     verify)
-      echo "--data --root --length --security --part --json $running"
+      echo "--data --root --length --security --part --first-index --json
+        $running"
       ;;
     digest) echo "--json --verify-output $segments $running" ;;
     join) echo "$output" ;;

@@ -56,6 +56,7 @@ complete -c nexus-pipe -n "__nexus_pipe_on verify" -l data -r -d "What the proof
 complete -c nexus-pipe -n "__nexus_pipe_on verify" -l root -x -d "The root that is expected"
 complete -c nexus-pipe -n "__nexus_pipe_on verify" -l length -x -d "The bytes that are expected"
 complete -c nexus-pipe -n "__nexus_pipe_on verify" -l part -d "Accept a part of a stream"
+complete -c nexus-pipe -n "__nexus_pipe_on verify" -l first-index -x -d "Number of a part's first segment"
 complete -c nexus-pipe -n "__nexus_pipe_on inspect" -l extract-proof -x -d "Write one proof"
 complete -c nexus-pipe -n "__nexus_pipe_on inspect" -l extract-public-values -x -d "Print what one proves"
 

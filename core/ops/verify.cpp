@@ -69,6 +69,11 @@ status verify_operation::check_header() const {
                    "prove with --security proven");
   }
   const segmenting& cut = header_.cut;
+  if (options_.first_index && *options_.first_index != cut.first_index) {
+    return invalid("header: the first segment is number " +
+                   std::to_string(cut.first_index) + ", and " +
+                   std::to_string(*options_.first_index) + " was expected");
+  }
   if (options_.allow_part || (!cut.partial && cut.first_index == 0)) return {};
   return invalid(
       cut.partial

@@ -186,7 +186,7 @@ result<command> parse_verify(const command_help& help, argument_list given) {
   option_set options(help);
   verify_arguments into;
   stream_words stream;
-  word security, root, length, data;
+  word security, root, length, data, first;
   options.group("What is expected");
   options.value("--data", data, "FILE", "The proofs are about this file");
   options.value("--root", root, "HEX", "The stream has this root");
@@ -195,6 +195,8 @@ result<command> parse_verify(const command_help& help, argument_list given) {
                 "At least: conjectured or proven (conjectured)");
   options.flag("--part", into.options.allow_part,
                "Accept a part of a stream, too");
+  options.value("--first-index", first, "N",
+                "With --part: it begins with segment N");
   options.group("Output");
   options.flag("--json", into.json, "Print one JSON object");
   add_stream(options, stream, stream_kind::verdict);
@@ -207,6 +209,13 @@ result<command> parse_verify(const command_help& help, argument_list given) {
     reader.number(length, "--length", std::uint64_t{0},
                   std::numeric_limits<std::uint64_t>::max(), bytes);
     if (length) into.options.bytes = bytes;
+    std::uint64_t index = 0;
+    read_first_index(first, reader, index);
+    if (first) into.options.first_index = index;
+    if (first && !into.options.allow_part) {
+      reader.fail("--first-index goes with --part",
+                  "a whole stream begins with segment 0");
+    }
     read_security(security, reader, into.options.security);
   });
 }

@@ -92,7 +92,8 @@ struct verify_options {
   // What the caller expects, where it knows.
   std::optional<stream_root> root;
   std::optional<std::uint64_t> bytes;
-  data_source data;  // may be empty
+  std::optional<std::uint64_t> first_index;  // number of the first segment
+  data_source data;                          // may be empty
   // Also accept what does not begin with segment 0, or is partial.
   bool allow_part = false;
 };
