@@ -3,9 +3,13 @@
 #include <utility>
 
 #include "engine/run_segment.hpp"
+#include "hwinfo/size.hpp"
 
 namespace nexus {
 namespace {
+
+// Times that a job may find no memory although no other is at work.
+constexpr std::uint32_t most_starved = 3;
 
 job_end end_of(const device_result& result, bool stopped) {
   switch (result.status) {
@@ -70,6 +74,7 @@ class run::job_slot {
       : owner_(owner), stage_(stage) {}
   ~job_slot() {
     --owner_.limits_[stage_].running;
+    --owner_.running_;
     owner_.core_.lanes_changed.notify_all();
   }
   job_slot(const job_slot&) = delete;
@@ -139,6 +144,10 @@ task<bool> run::run_job(segment& mine, std::uint32_t stage) {
       // Whoever said that this cannot be opened was wrong.
       for (const auto accuser : mine.accusers) blame(accuser, stage);
       co_return true;
+    }
+    if (starved(mine)) {
+      if (!run_fewer(mine, stage)) co_return false;
+      continue;
     }
     if (convicted(mine)) co_return true;
     if (!note_failure(mine, *where, mine.result)) co_return false;
@@ -272,6 +281,11 @@ bool run::convicted(segment& mine) {
   return false;
 }
 
+bool run::may_run(std::uint32_t stage) const {
+  const job_limit& limit = limits_[stage];
+  return limit.running < limit.most && running_ < bearable_;
+}
+
 task<std::optional<placement>> run::next_lane(const segment& mine,
                                               std::uint32_t stage) {
   const stall_timer timer(stalls_.device);
@@ -291,15 +305,17 @@ task<std::optional<placement>> run::next_lane(const segment& mine,
       fail(no_device_for(request.bytes));
       break;
     }
-    if (ticket == lane_queue_.begin() &&
-        limits_[stage].running < limits_[stage].most)
+    if (ticket == lane_queue_.begin() && may_run(stage))
       where = core_.scheduler.place(request, now_seconds());
     if (where) break;
     core_.arm_lane_timer();
     co_await core_.lanes_changed.wait();
   }
   lane_queue_.erase(ticket);
-  if (where) ++limits_[stage].running;
+  if (where) {
+    ++limits_[stage].running;
+    ++running_;
+  }
   if (!lane_queue_.empty()) core_.lanes_changed.notify_all();
   co_return where;
 }
@@ -324,6 +340,38 @@ void run::account(const placement& where, std::uint32_t stage,
             std::to_string(mine.index) + " failed on " + counts.id + ": " +
             result.message);
   core_.note_state(where.device);
+}
+
+// Whether its job ended for want of the memory that all jobs share. A card's
+// memory is its own: another device goes on while it pauses.
+bool run::starved(const segment& mine) const {
+  const bool own =
+      core_.devices[mine.device]->gpu() && core_.devices.size() > 1;
+  return mine.result.status == NEXUS_E_NO_MEMORY && !own;
+}
+
+// For the rest of the run one job less runs at once, so that this one waits for
+// another to end. False: it was the only one, time and again.
+bool run::run_fewer(segment& mine, std::uint32_t stage) {
+  ++retries_;
+  if (running_ > 1) {
+    bearable_ = std::max(std::min(running_, bearable_), 2u) - 1;
+    core_.log("segment " + std::to_string(mine.index) +
+              " found no memory: from here on at most " +
+              std::to_string(bearable_) + " at once");
+    return true;
+  }
+  if (++mine.starved < most_starved) return true;
+  fail({status_code::out_of_memory,
+        "segment " + std::to_string(mine.index) + " found no memory, " +
+            std::to_string(mine.starved) + " times with no other at work: it " +
+            "takes " +
+            hwinfo::size_text(layout_.working_set +
+                              plan_.stages[stage].worker_bytes) +
+            "; last on " + core_.devices[mine.device]->id() + ": " +
+            mine.result.message,
+        "allow more memory, free some, or make the segments smaller"});
+  return false;
 }
 
 // False: enough is enough.

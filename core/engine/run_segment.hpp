@@ -70,6 +70,7 @@ struct run::segment {
   std::uint32_t device = 0;          // that made the result
   std::vector<std::uint32_t> tried;  // devices that failed this stage's job
   std::uint32_t failures = 0;
+  std::uint32_t starved = 0;            // times that it had no memory, alone
   std::vector<std::uint32_t> accusers;  // GPUs that called the data bad
 };
 

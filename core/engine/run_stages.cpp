@@ -84,6 +84,7 @@ bool run::make_job(segment& mine, std::uint32_t stage) {
   mine.audit = {};
   mine.tried.clear();
   mine.failures = 0;
+  mine.starved = 0;
   mine.accusers.clear();
   const stage_layout& layout = layout_.stages[stage];
   mine.output = core_.buffers.take(layout.output_buffer());

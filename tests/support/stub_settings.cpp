@@ -108,6 +108,7 @@ bool set_conduct(device_settings& d, std::string_view key, std::string_view v) {
   if (key == "refuse") return read_when(v, d.refuse);
   if (key == "corrupt") return read_when(v, d.corrupt);
   if (key == "garbage") return read_when(v, d.garbage);
+  if (key == "room") return read_number(v, d.room);
   if (key == "regret") return read_when(v, d.regret);
   if (key == "lost") return read_when(v, d.lost);
   if (key == "late") return read_when(v, d.late);

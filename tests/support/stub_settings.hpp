@@ -40,6 +40,7 @@ struct device_settings {
   std::int32_t code = NEXUS_E_DEVICE;
   std::uint64_t delay_us = 0, jitter_us = 0, late_us = 0;
   std::uint32_t reorder = 0;
+  std::uint32_t room = 0;
   enum class caller { worker, thread, submit } done = caller::worker;
   bool hold = false;
   std::int32_t health = NEXUS_OK;

@@ -78,7 +78,7 @@ result<proofs::data_source> open_data(const std::string& path) {
   if (path == "-") return refused();
   result<descriptor> opened = open_to_read(path);
   if (!opened) return opened.error();
-  struct stat facts {};
+  struct stat facts{};
   if (::fstat(opened->get(), &facts) != 0) {
     return system_failure("read", path, errno);
   }
