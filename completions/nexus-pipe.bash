@@ -16,7 +16,7 @@ _nexus_pipe_options() {
   case $1 in
     encrypt)
       echo "-r --recipient -R --recipients-file -i --identity -p --passphrase
-        $passphrase -a --armor $stream"
+        $passphrase -a --armor --verify-output $stream"
       ;;
     decrypt) echo "-i --identity $passphrase $stream" ;;
     keygen) echo "-o --output -y --public" ;;
@@ -24,9 +24,10 @@ _nexus_pipe_options() {
       echo "--security --wire --no-self-check $segments $output $running"
       ;;
     verify)
-      echo "--data --root --length --security --part --json $running"
+      echo "--data --root --length --security --part --first-index --json
+        $running"
       ;;
-    digest) echo "--json $segments $running" ;;
+    digest) echo "--json --verify-output $segments $running" ;;
     join) echo "$output" ;;
     inspect)
       echo "--json --extract-proof --extract-public-values -o --output"
@@ -73,6 +74,12 @@ _nexus_pipe() {
       ;;
     --ionice)
       COMPREPLY=($(compgen -W "idle best-effort realtime" -- "$cur"))
+      return
+      ;;
+    --verify-output)
+      local checks="all none"
+      [[ $command == encrypt ]] && checks="sample $checks"
+      COMPREPLY=($(compgen -W "$checks" -- "$cur"))
       return
       ;;
     --security)

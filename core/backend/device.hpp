@@ -77,6 +77,11 @@ class device {
   [[nodiscard]] bool gpu() const noexcept {
     return probed_.info.kind == NEXUS_DEVICE_GPU;
   }
+  // It is a processor that this process computes on: what it makes is as good
+  // as what the host would make itself.
+  [[nodiscard]] bool trusted() const noexcept {
+    return probed_.info.kind == NEXUS_DEVICE_CPU && !port_->remote();
+  }
   [[nodiscard]] std::uint32_t lanes() const noexcept { return lanes_; }
   // NEXUS_OK and the device's limits, or NEXUS_E_UNSUPPORTED.
   std::int32_t caps(const std::string& operation, nexus_caps& caps) const;

@@ -152,6 +152,13 @@ std::vector<std::string> split_path(const char* text) {
   return parts;
 }
 
+// Why there can be no plugin in it, or empty.
+std::string missing(const std::string& directory) {
+  struct stat info{};
+  if (::stat(directory.c_str(), &info) != 0) return std::strerror(errno);
+  return S_ISDIR(info.st_mode) ? "" : "not a directory";
+}
+
 result<std::vector<std::string>> plugin_files(const std::string& directory) {
   std::vector<std::string> files;
   DIR* dir = ::opendir(directory.c_str());
@@ -187,7 +194,9 @@ std::string default_plugin_directory() {
 
 plugin_loader::plugin_loader(std::vector<std::string> directories,
                              log_function log)
-    : directories_(std::move(directories)), log_(std::move(log)) {
+    : directories_(std::move(directories)),
+      given_(!directories_.empty()),
+      log_(std::move(log)) {
   auto made = std::make_unique<host_record>();
   host_ = made.get();
   host_->table = blank_host();
@@ -200,7 +209,7 @@ plugin_loader::plugin_loader(std::vector<std::string> directories,
     const std::lock_guard lock(process.mutex);
     process.hosts.push_back(std::move(made));
   }
-  if (!directories_.empty()) return;
+  if (given_) return;
   // secure_getenv knows set-user-ID programs and file capabilities.
   if (const char* path = ::secure_getenv("NEXUS_PLUGIN_PATH"))
     directories_ = split_path(path);
@@ -273,6 +282,15 @@ bool plugin_candidate::brings(std::string_view operation) const {
              [&](const nexus_operation& has) { return operation == has.name; });
 }
 
+status plugin_loader::check_directories() const {
+  if (!given_) return {};
+  for (const auto& directory : directories_)
+    if (const std::string reason = missing(directory); !reason.empty())
+      return {status_code::invalid_argument,
+              "plugin directory " + directory + ": " + reason};
+  return {};
+}
+
 void plugin_loader::load(const std::string& name) {
   if (!is_plugin_name(name.c_str()) || name.find('\0') != std::string::npos)
     return refuse(name, "plugin", "names of plugins are [a-z0-9-]+");
@@ -287,15 +305,9 @@ void plugin_loader::load(const std::string& name) {
 void plugin_loader::load_all() {
   if (std::exchange(all_loaded_, true)) return;
   for (const auto& directory : directories_) {
-    std::string reason;
-    struct stat info{};
-    if (!directory.starts_with('/'))
-      reason = "not an absolute path";
-    else if (::stat(directory.c_str(), &info) != 0)
-      reason = std::strerror(errno);
-    else if (!S_ISDIR(info.st_mode))
-      reason = "not a directory";
-    else if (directory_is_open_to_all(directory))
+    std::string reason = directory.starts_with('/') ? missing(directory)
+                                                    : "not an absolute path";
+    if (reason.empty() && directory_is_open_to_all(directory))
       reason = "anyone may write to it";
     if (reason.empty()) {
       const auto files = plugin_files(directory);

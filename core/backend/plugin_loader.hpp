@@ -50,6 +50,9 @@ class plugin_loader {
   plugin_loader(const plugin_loader&) = delete;
   plugin_loader& operator=(const plugin_loader&) = delete;
 
+  // invalid_argument: one of the directories that the constructor was given is
+  // not there, or is none. Those of NEXUS_PLUGIN_PATH may be missing.
+  [[nodiscard]] status check_directories() const;
   // Loads the plugin of this name ("cpu": nexus-cpu.so) if it is there and not
   // loaded yet. Anything but [a-z0-9-]+ is refused.
   void load(const std::string& name);
@@ -82,6 +85,7 @@ class plugin_loader {
 
   host_record* host_ = nullptr;
   std::vector<std::string> directories_;
+  const bool given_;
   std::vector<plugin_candidate> candidates_;
   log_function log_;
   bool all_loaded_ = false;

@@ -115,6 +115,8 @@ result<std::unique_ptr<operation>> engine::make_operation(
     const std::string& name,
     const std::vector<std::pair<std::string, std::string>>& options) {
   if (status usable = impl_->ready(); !usable.ok()) return usable;
+  status found = impl_->core().loader.check_directories();
+  if (!found.ok()) return found;
   impl_->wait_for(impl_->core().load_plugins());
   std::string known;
   for (const auto& candidate : impl_->core().loader.candidates()) {

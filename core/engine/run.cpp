@@ -124,6 +124,9 @@ task<status> run::run_prologue() {
   prologue_bridge head(core_.executor(), &*reader_);
   auto prologue = [this, &head] {
     return guarded([&] {
+      // Before anything is asked or written.
+      status found = core_.loader.check_directories();
+      if (!found.ok()) return found;
       (void)core_.machine();  // takes milliseconds where there are many cores
       return work_.prologue(head);
     });

@@ -83,6 +83,7 @@ class run : public std::enable_shared_from_this<run> {
   nexus_job job_of(segment& mine, std::uint32_t stage);
   task<bool> run_stage(segment& mine, std::uint32_t stage);
   task<bool> run_job(segment& mine, std::uint32_t stage);
+  [[nodiscard]] bool audits(std::uint32_t device, std::uint32_t stage) const;
   task<bool> audit(segment& mine, std::uint32_t stage);
   [[nodiscard]] job_outcome outcome_of(const segment& mine) const;
   task<bool> well(segment& mine, const placement& where, std::uint32_t stage,
@@ -94,6 +95,9 @@ class run : public std::enable_shared_from_this<run> {
                                            std::uint32_t stage);
   void account(const placement& where, std::uint32_t stage, std::uint64_t size,
                double started, const segment& mine);
+  [[nodiscard]] bool starved(const segment& mine) const;
+  bool run_fewer(segment& mine, std::uint32_t stage);
+  [[nodiscard]] bool may_run(std::uint32_t stage) const;
   bool note_failure(segment& mine, const placement& where,
                     const device_result& result);
   static void distrust(segment& mine, const nexus_job& job);
@@ -165,6 +169,9 @@ class run : public std::enable_shared_from_this<run> {
   };
   std::vector<job_limit> limits_;  // by stage
   std::uint64_t held_bytes_ = 0;   // of the budget, for what jobs take
+  // Jobs of all stages, and for how many there turned out to be memory.
+  std::uint32_t running_ = 0;
+  std::uint32_t bearable_ = UINT32_MAX;
 
   std::vector<std::uint32_t> operation_ids_;       // by stage
   std::vector<std::unique_ptr<turnstile>> turns_;  // by stage

@@ -1,16 +1,16 @@
-// The computing part of a run: segments through stages, jobs through devices.
+// The computing part of a run: jobs through devices.
 #include <algorithm>
-#include <nexus/secret.hpp>
 #include <utility>
 
 #include "engine/run_segment.hpp"
+#include "hwinfo/size.hpp"
 
 namespace nexus {
 namespace {
 
-// Of one segment's job, over all devices. More would hide a defect.
-constexpr std::uint32_t max_failures = 8;
-// Helper processes that died with it.
+// Times that a job may find no memory although no other is at work.
+constexpr std::uint32_t most_starved = 3;
+// Helper processes that died with one job.
 constexpr std::uint32_t max_deaths = 8;
 
 job_end end_of(const device_result& result, bool stopped) {
@@ -34,14 +34,6 @@ job_end end_of(const device_result& result, bool stopped) {
 }
 
 }  // namespace
-
-task<void> run::process(segment_ptr mine) {
-  for (std::uint32_t stage = 0; stage < plan_.stages.size(); ++stage) {
-    const bool go_on = co_await run_stage(*mine, stage);
-    if (!go_on) co_return;
-  }
-  deliver(std::move(mine));
-}
 
 // What a failed read cut short has no end to stand for: whole granules are
 // worked on, and the failure follows them.
@@ -79,89 +71,6 @@ std::int32_t run::read_on_lane(void* context) {
   return mine.got.failure.ok() ? NEXUS_OK : NEXUS_E_IO;
 }
 
-// False: the segment is of no use any more.
-task<bool> run::run_stage(segment& mine, std::uint32_t stage) {
-  if (failure_) co_return false;
-  if (stage == 0 && !make_job(mine, stage)) co_return false;
-  if (mine.unread && mine.todo != segment::step::job)
-    co_await read_own_bytes(mine);
-  while (mine.todo == segment::step::job) {
-    const bool done = co_await run_job(mine, stage);
-    if (!done) co_return false;
-    if (!std::exchange(mine.shortened, false)) break;
-    // The bytes ended early: the job is another one now.
-    if (!make_job(mine, stage)) co_return false;
-  }
-  mine.submitted();
-  {
-    const stall_timer timer(stalls_.reorder);
-    const bool my_turn = co_await turns_[stage]->wait(mine.index);
-    if (!my_turn) co_return false;
-  }
-  if (mine.todo != segment::step::skip) {
-    const bool good = co_await check(mine, stage);
-    if (!good) co_return false;
-  }
-  const bool last_stage = stage + 1 == plan_.stages.size();
-  if (!last_stage && !connect(mine, stage + 1)) co_return false;
-  if (mine.ends()) {
-    // Whatever was read beyond the end is not part of the stream.
-    stop_reading();
-    turns_[stage]->open();
-  } else {
-    turns_[stage]->advance();
-  }
-  co_return true;
-}
-
-segment_view run::view_of(const segment& mine, std::uint32_t stage) const {
-  segment_view view;
-  view.stage = stage;
-  view.index = mine.index;
-  view.offset = mine.offset;
-  view.input = mine.data;
-  view.last = mine.last;
-  view.broken = mine.broken;
-  return view;
-}
-
-// Asks the operation for the job and takes memory for its output.
-bool run::make_job(segment& mine, std::uint32_t stage) {
-  // A source that failed between two segments: nothing to work on, but the
-  // failure goes through the stages as if there were.
-  const bool empty = stage == 0 && mine.broken && mine.data.empty();
-  if (!empty) {
-    auto made = work_.make_job(view_of(mine, stage));
-    if (!made.ok()) {
-      fail(made.error());
-      return false;
-    }
-    wipe(mine.job.params);
-    mine.job = std::move(*made);
-  }
-  mine.todo = segment::step::job;
-  if (empty) mine.todo = segment::step::skip;
-  if (!empty && !mine.job.needed) mine.todo = segment::step::check;
-  mine.result = {};
-  mine.tags.resize(mine.job.tags_bytes);
-  mine.audit = {};
-  mine.tried.clear();
-  mine.failures = 0;
-  mine.deaths = 0;
-  mine.accusers.clear();
-  const stage_layout& layout = layout_.stages[stage];
-  mine.output = core_.buffers.take(layout.output_buffer(), buffer_use::output);
-  if (!mine.output) {
-    fail({status_code::out_of_memory, "out of memory for a segment's output",
-          "a smaller memory budget or smaller segments may help"});
-    return false;
-  }
-  mine.room = {mine.output.data() + layout.headroom,
-               static_cast<std::size_t>(layout.max_output)};
-  if (empty) accept(mine, 0);
-  return true;
-}
-
 // One of the jobs that may run at once, for their memory: until it was audited.
 class run::job_slot {
  public:
@@ -169,6 +78,7 @@ class run::job_slot {
       : owner_(owner), stage_(stage) {}
   ~job_slot() {
     --owner_.limits_[stage_].running;
+    --owner_.running_;
     owner_.core_.lanes_changed.notify_all();
   }
   job_slot(const job_slot&) = delete;
@@ -229,7 +139,7 @@ task<bool> run::run_job(segment& mine, std::uint32_t stage) {
     tell_job(segment_step::computed, mine, stage, *where, started);
     if (failure_) co_return false;
     if (mine.shortened) co_return true;
-    if (mine.result.status == NEXUS_OK && plan_.stages[stage].audited) {
+    if (mine.result.status == NEXUS_OK && audits(mine.device, stage)) {
       const bool sound = co_await audit(mine, stage);
       if (failure_) co_return false;
       if (!sound) {
@@ -241,6 +151,10 @@ task<bool> run::run_job(segment& mine, std::uint32_t stage) {
       // Whoever said that this cannot be opened was wrong.
       for (const auto accuser : mine.accusers) blame(accuser, stage);
       co_return true;
+    }
+    if (starved(mine)) {
+      if (!run_fewer(mine, stage)) co_return false;
+      continue;
     }
     if (convicted(mine)) co_return true;
     if (!note_failure(mine, *where, mine.result)) co_return false;
@@ -258,6 +172,12 @@ job_outcome run::outcome_of(const segment& mine) const {
   if ((outcome.flags & NEXUS_RESULT_TAGS) != 0)
     outcome.tags = byte_view(mine.tags).first(mine.result.tags_bytes);
   return outcome;
+}
+
+bool run::audits(std::uint32_t device, std::uint32_t stage) const {
+  const audit_scope whose = plan_.stages[stage].audits;
+  return whose == audit_scope::all ||
+         (whose == audit_scope::untrusted && !core_.devices[device]->trusted());
 }
 
 // False: the result is wrong, and another device is to try.
@@ -362,11 +282,15 @@ nexus_job run::job_of(segment& mine, std::uint32_t stage) {
 bool run::convicted(segment& mine) {
   if (mine.result.status != NEXUS_E_DATA) return false;
   const bool only_one = core_.devices.size() == 1;
-  const device& accuser = *core_.devices[mine.device];
-  const bool trusted = !accuser.gpu() && !accuser.remote();
+  const bool trusted = core_.devices[mine.device]->trusted();
   if (trusted || only_one || !mine.accusers.empty()) return true;
   mine.accusers.push_back(mine.device);
   return false;
+}
+
+bool run::may_run(std::uint32_t stage) const {
+  const job_limit& limit = limits_[stage];
+  return limit.running < limit.most && running_ < bearable_;
 }
 
 task<std::optional<placement>> run::next_lane(const segment& mine,
@@ -388,15 +312,17 @@ task<std::optional<placement>> run::next_lane(const segment& mine,
       fail(no_device_for(request.bytes));
       break;
     }
-    if (ticket == lane_queue_.begin() &&
-        limits_[stage].running < limits_[stage].most)
+    if (ticket == lane_queue_.begin() && may_run(stage))
       where = core_.scheduler.place(request, now_seconds());
     if (where) break;
     core_.arm_lane_timer();
     co_await core_.lanes_changed.wait();
   }
   lane_queue_.erase(ticket);
-  if (where) ++limits_[stage].running;
+  if (where) {
+    ++limits_[stage].running;
+    ++running_;
+  }
   if (!lane_queue_.empty()) core_.lanes_changed.notify_all();
   co_return where;
 }
@@ -423,6 +349,38 @@ void run::account(const placement& where, std::uint32_t stage,
   core_.note_state(where.device);
 }
 
+// Whether its job ended for want of the memory that all jobs share. A card's
+// memory is its own: another device goes on while it pauses.
+bool run::starved(const segment& mine) const {
+  const bool own =
+      core_.devices[mine.device]->gpu() && core_.devices.size() > 1;
+  return mine.result.status == NEXUS_E_NO_MEMORY && !own;
+}
+
+// For the rest of the run one job less runs at once, so that this one waits for
+// another to end. False: it was the only one, time and again.
+bool run::run_fewer(segment& mine, std::uint32_t stage) {
+  ++retries_;
+  if (running_ > 1) {
+    bearable_ = std::max(std::min(running_, bearable_), 2u) - 1;
+    core_.log("segment " + std::to_string(mine.index) +
+              " found no memory: from here on at most " +
+              std::to_string(bearable_) + " at once");
+    return true;
+  }
+  if (++mine.starved < most_starved) return true;
+  fail({status_code::out_of_memory,
+        "segment " + std::to_string(mine.index) + " found no memory, " +
+            std::to_string(mine.starved) + " times with no other at work: it " +
+            "takes " +
+            hwinfo::size_text(layout_.working_set +
+                              plan_.stages[stage].worker_bytes) +
+            "; last on " + core_.devices[mine.device]->id() + ": " +
+            mine.result.message,
+        "allow more memory, free some, or make the segments smaller"});
+  return false;
+}
+
 // False: enough is enough.
 bool run::note_failure(segment& mine, const placement& where,
                        const device_result& result) {
@@ -446,88 +404,6 @@ bool run::note_failure(segment& mine, const placement& where,
             core_.devices[where.device]->id() + ": " + result.message,
         "`nexus-pipe devices` shows them; --backend picks one"});
   return false;
-}
-
-task<verdict> run::judge(const segment& mine, std::uint32_t stage) {
-  const segment_view view = view_of(mine, stage);
-  const job_outcome outcome = outcome_of(mine);
-  if (!work_.check_takes_long(view, outcome))
-    co_return work_.check(view, outcome);
-  auto look = [this, &view, &outcome] {
-    return guarded(
-        [&]() -> result<verdict> { return work_.check(view, outcome); });
-  };
-  result<verdict> said = co_await core_.blocking.run(look);
-  if (said.ok()) co_return std::move(*said);
-  fail(said.error());
-  co_return verdict{};
-}
-
-// In the stage's turn. What the operation accepts becomes the data.
-task<bool> run::check(segment& mine, std::uint32_t stage) {
-  for (;;) {
-    verdict said{verdict_kind::finish, 0, mine.audit};
-    if (mine.audit.ok()) said = co_await judge(mine, stage);
-    if (failure_) co_return false;
-    if (said.kind == verdict_kind::resubmit) {
-      ++retries_;
-      blame(mine.device, stage);
-      mine.tried.push_back(mine.device);
-      if (++mine.failures >= max_failures) {
-        fail({status_code::device_failed,
-              "segment " + std::to_string(mine.index) +
-                  " was refused by its check on every device"});
-        co_return false;
-      }
-      const bool done = co_await run_job(mine, stage);
-      if (!done) co_return false;
-      continue;
-    }
-    wipe(mine.job.params);
-    mine.job.params.clear();
-    if (said.output_bytes > mine.room.size()) {
-      fail(
-          {status_code::internal, "the operation hands on more than there is"});
-      co_return false;
-    }
-    if (said.kind == verdict_kind::finish && !said.failure.ok()) {
-      mine.last = false;
-      mine.broken = true;
-      mine.failure = std::move(said.failure);
-    }
-    accept(mine, said.output_bytes);
-    co_return true;
-  }
-}
-
-// The output so far is what the next stage, or the sink, works on.
-void run::accept(segment& mine, std::uint64_t output_bytes) {
-  mine.data = mine.room.first(output_bytes);
-  mine.input = std::move(mine.output);
-}
-
-// In the turn of the stage before: what earlier segments left over goes ahead
-// of the data, and what does not fill a granule is left for later ones.
-bool run::connect(segment& mine, std::uint32_t stage) {
-  bytes& carry = carry_[stage];
-  const std::uint32_t granule = plan_.stages[stage].granule;
-  auto skip = [&mine] {
-    mine.todo = segment::step::skip;
-    mine.data = {};
-    return true;
-  };
-  if (mine.data.empty() && !mine.ends()) return skip();
-  std::byte* begin = mine.data.data() - carry.size();
-  std::copy(carry.begin(), carry.end(), begin);
-  std::size_t size = carry.size() + mine.data.size();
-  const std::size_t rest = mine.ends() ? 0 : size % granule;
-  size -= rest;
-  carry.assign(begin + size, begin + size + rest);
-  mine.data = {begin, size};
-  mine.offset = offset_[stage];
-  offset_[stage] += size;
-  if (size == 0 && !mine.ends()) return skip();
-  return make_job(mine, stage);
 }
 
 }  // namespace nexus

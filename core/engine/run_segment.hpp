@@ -72,8 +72,12 @@ struct run::segment {
   std::vector<std::uint32_t> tried;  // devices that failed this stage's job
   std::uint32_t failures = 0;
   std::uint32_t deaths = 0;             // of processes that had it
+  std::uint32_t starved = 0;            // times that it had no memory, alone
   std::vector<std::uint32_t> accusers;  // GPUs that called the data bad
 };
+
+// Failures of one segment's job, over all devices. More would hide a defect.
+inline constexpr std::uint32_t max_failures = 8;
 
 // Adds the seconds since a point in time to a counter.
 class stall_timer {

@@ -20,6 +20,7 @@ void run::deliver(segment_ptr mine) {
 // Whether the segment's device may write what it makes of it.
 bool run::drains(const segment& mine, std::uint32_t stage) const {
   return output_begin_ && stage + 1 == plan_.stages.size() && !mine.ends() &&
+         !audits(mine.device, stage) &&
          core_.drains(mine.device, operation_ids_[stage]);
 }
 
@@ -91,7 +92,7 @@ task<void> run::write_in_order() {
       stream_end_ = batch.back()->failure;
       co_return;
     }
-    const bool may = last.exact && !last.audited && writer_->takes_any_order();
+    const bool may = last.exact && writer_->takes_any_order();
     if (may && !output_begin_) output_begin_ = writer_->position() - size;
   }
 }

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/bytes.hpp"
+#include "format/base64.hpp"
 
 namespace nexus {
 
@@ -20,6 +21,14 @@ inline constexpr std::string_view armor_end =
 
 inline constexpr std::uint32_t armor_columns = 64;     // of a full line
 inline constexpr std::uint32_t armor_line_bytes = 48;  // in a full line
+inline constexpr std::uint32_t armored_line = armor_columns + 1;  // with its LF
+// Text that n bytes take, with its line ends.
+[[nodiscard]] constexpr std::uint64_t armored_size(std::uint64_t n) noexcept {
+  const std::uint64_t rest = n % armor_line_bytes;
+  return n / armor_line_bytes * armored_line +
+         (rest == 0 ? 0 : padded_base64_size(rest) + 1);
+}
+
 // Whitespace that may stand ahead of the BEGIN line, and after the END line.
 inline constexpr std::uint32_t armor_max_space = 1024;
 

@@ -3,7 +3,6 @@
 #include <nexus/plugin.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -89,14 +88,10 @@ bool tag_comparison::tried_as_final(std::uint64_t i) const {
 
 // Opens one chunk into the output.
 bool tag_comparison::opens(std::uint64_t i, bool is_final) {
-  std::array<std::byte, 12> nonce{};
   const std::uint64_t number = segment_.offset / age_sealed_chunk + i;
-  for (std::size_t k = 0; k < 8; ++k)
-    nonce[10 - k] = static_cast<std::byte>(number >> (8 * k));
-  nonce[11] = static_cast<std::byte>(is_final ? 1 : 0);
   const byte_view sealed = chunk(i);
   return open_chacha20_poly1305(
-      key_.view(), nonce, sealed,
+      key_.view(), chunk_nonce(number, is_final), sealed,
       outcome_.output.subspan(i * age_chunk, sealed.size() - age_tag));
 }
 
@@ -158,6 +153,15 @@ verdict data_after_final(const segment_view& segment, std::uint64_t output) {
 }
 
 }  // namespace
+
+std::array<std::byte, 12> chunk_nonce(std::uint64_t number,
+                                      bool is_final) noexcept {
+  std::array<std::byte, 12> nonce{};
+  for (std::size_t k = 0; k < 8; ++k)
+    nonce[10 - k] = static_cast<std::byte>(number >> (8 * k));
+  nonce[11] = static_cast<std::byte>(is_final ? 1 : 0);
+  return nonce;
+}
 
 std::vector<std::byte> age_params(std::uint64_t first_chunk, bool last,
                                   const payload_key& key) {

@@ -2,6 +2,7 @@
 // jobs, and the rules that make parallel chunks one stream. No I/O.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <nexus/operation.hpp>
@@ -47,6 +48,10 @@ inline constexpr std::uint32_t age_nonce = 16;
   const std::uint64_t n = (wish < most ? wish : most) / granule;
   return (n == 0 ? 1 : n) * granule;
 }
+
+// Of the payload's chunk of this number, from 0.
+[[nodiscard]] std::array<std::byte, 12> chunk_nonce(std::uint64_t number,
+                                                    bool is_final) noexcept;
 
 // nexus_age_params as bytes. Holds the key: the engine wipes it.
 [[nodiscard]] std::vector<std::byte> age_params(std::uint64_t first_chunk,

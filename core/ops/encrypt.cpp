@@ -8,7 +8,7 @@
 #include "crypto/primitives.hpp"
 #include "format/age_header.hpp"
 #include "format/armor.hpp"
-#include "format/base64.hpp"
+#include "ops/age_audit.hpp"
 #include "ops/age_keys.hpp"
 #include "ops/age_stream.hpp"
 
@@ -16,14 +16,6 @@ namespace nexus::age {
 namespace {
 
 constexpr std::uint32_t seal_stage = 0;
-constexpr std::uint32_t armored_line = armor_columns + 1;  // with its LF
-
-// Text that n bytes take.
-std::uint64_t armored_size(std::uint64_t n) {
-  const std::uint64_t rest = n % armor_line_bytes;
-  return n / armor_line_bytes * armored_line +
-         (rest == 0 ? 0 : padded_base64_size(rest) + 1);
-}
 
 std::vector<std::byte> armor_params() {
   nexus_armor_params params{};
@@ -31,6 +23,18 @@ std::vector<std::byte> armor_params() {
   std::vector<std::byte> out(sizeof params);
   std::memcpy(out.data(), &params, sizeof params);
   return out;
+}
+
+audit_scope audits_for(output_check how) noexcept {
+  switch (how) {
+    case output_check::none:
+      return audit_scope::none;
+    case output_check::sample:
+      return audit_scope::untrusted;
+    case output_check::all:
+      break;
+  }
+  return audit_scope::all;
 }
 
 class encrypt_operation final : public operation {
@@ -42,6 +46,8 @@ class encrypt_operation final : public operation {
   status prologue(prologue_io& io) override;
   result<operation_plan> plan(const plan_request& request) override;
   result<job_request> make_job(const segment_view& segment) override;
+  status audit(const segment_view& segment,
+               const job_outcome& outcome) override;
   verdict check(const segment_view& segment,
                 const job_outcome& outcome) override;
   status epilogue(prologue_io& io) override;
@@ -89,6 +95,7 @@ result<operation_plan> encrypt_operation::plan(const plan_request& request) {
   seal.extra_output = age_tag;  // of an empty input
   seal.exact = true;
   seal.job = NEXUS_JOB_AGE_SEAL;
+  seal.audits = audits_for(options_.verify_output);
   plan.stages.push_back(std::move(seal));
   if (options_.armor) {
     stage_plan encode;
@@ -97,6 +104,7 @@ result<operation_plan> encrypt_operation::plan(const plan_request& request) {
     encode.lead = std::move(lead_);
     encode.exact = true;
     encode.job = NEXUS_JOB_ARMOR_ENCODE;
+    encode.audits = audits_for(options_.verify_output);
     plan.stages.push_back(std::move(encode));
   }
   return plan;
@@ -116,6 +124,16 @@ result<job_request> encrypt_operation::make_job(const segment_view& segment) {
   }
   return job_request{
       age_params(segment.offset / age_chunk, segment.last, key_)};
+}
+
+status encrypt_operation::audit(const segment_view& segment,
+                                const job_outcome& outcome) {
+  const auto which = options_.verify_output == output_check::all
+                         ? audited_parts::all
+                         : audited_parts::sample;
+  return segment.stage == seal_stage
+             ? audit_sealed(segment, outcome, key_, which)
+             : audit_armored(segment, outcome, which);
 }
 
 verdict encrypt_operation::check(const segment_view& segment,

@@ -73,13 +73,25 @@ class segment_operation : public stream_operation {
     return digest;
   }
 
+  // Computes the segment's digest from the input that the host holds. Another
+  // one at the front of the output: device_failed, in these words.
+  [[nodiscard]] status compare_digest(const segment_view& segment,
+                                      const job_outcome& outcome,
+                                      std::string_view words) const {
+    const auto digest = digest_segment(segment.input, position_of(segment));
+    if (!digest.ok()) return digest.error();
+    if (*digest == to_digest(digest_in(outcome))) return {};
+    return {status_code::device_failed, std::string(words)};
+  }
+
   stream_header header_;
   stream_sum sum_;
 };
 
 class digest_operation final : public segment_operation {
  public:
-  using segment_operation::segment_operation;
+  digest_operation(const stream_header& header, bool self_check)
+      : segment_operation(header), self_check_(self_check) {}
 
   std::string_view name() const noexcept override { return "digest"; }
   status prologue(prologue_io&) override { return proofs::check(header_.cut); }
@@ -88,6 +100,7 @@ class digest_operation final : public segment_operation {
     stage_plan stage;
     stage.extra_output = sizeof(stream_root);
     stage.job = NEXUS_JOB_DIGEST;
+    if (self_check_) stage.audits = audit_scope::all;
     return cut_by(std::move(stage));
   }
   result<job_request> make_job(const segment_view& segment) override {
@@ -97,6 +110,13 @@ class digest_operation final : public segment_operation {
     params.flags = flags_of(position);
     params.index = position.index;
     return job_request{as_params(params)};
+  }
+  status audit(const segment_view& segment,
+               const job_outcome& outcome) override {
+    if (outcome.output_bytes != sizeof(stream_root)) {
+      return {status_code::device_failed, "the digest is not one"};
+    }
+    return compare_digest(segment, outcome, "the digest is wrong");
   }
   verdict check(const segment_view& segment,
                 const job_outcome& outcome) override {
@@ -113,6 +133,9 @@ class digest_operation final : public segment_operation {
     sum_.finish();
     return {};
   }
+
+ private:
+  const bool self_check_;
 };
 
 class prove_operation final : public segment_operation {
@@ -150,7 +173,7 @@ result<operation_plan> prove_operation::plan(const plan_request& request) {
   // A short input's only segment takes less.
   stage.worker_bytes =
       prove_memory(std::min(capacity, request.input_bytes.value_or(capacity)));
-  stage.audited = self_check_;
+  if (self_check_) stage.audits = audit_scope::all;
   return cut_by(std::move(stage));
 }
 
@@ -172,16 +195,15 @@ status prove_operation::audit(const segment_view& segment,
     return status(status_code::device_failed, "the proof is wrong: " + why);
   };
   if (outcome.output_bytes <= sizeof(stream_root)) return wrong("it is empty");
-  const segment_position position = position_of(segment);
-  const auto digest = digest_segment(segment.input, position);
-  if (!digest.ok()) return digest.error();
-  if (*digest != to_digest(digest_in(outcome))) {
-    return wrong("it is about other bytes than the input's");
-  }
+  status same = compare_digest(
+      segment, outcome,
+      "the proof is wrong: it is about other bytes than the input's");
+  if (!same.ok()) return same;
   const byte_view proof =
       outcome.output.first(outcome.output_bytes).subspan(sizeof(stream_root));
-  status verified = verify_segment(proof, segment.input.size(), position,
-                                   *digest, header_.options);
+  status verified =
+      verify_segment(proof, segment.input.size(), position_of(segment),
+                     to_digest(digest_in(outcome)), header_.options);
   return verified.kind() == error_kind::data ? wrong(verified.message())
                                              : verified;
 }
@@ -225,8 +247,8 @@ std::unique_ptr<stream_operation> make_prove(prove_options options) {
   return std::make_unique<prove_operation>(options);
 }
 
-std::unique_ptr<stream_operation> make_digest(segmenting cut) {
-  return std::make_unique<digest_operation>(stream_header{cut, {}});
+std::unique_ptr<stream_operation> make_digest(segmenting cut, bool self_check) {
+  return std::make_unique<digest_operation>(stream_header{cut, {}}, self_check);
 }
 
 }  // namespace nexus::proofs

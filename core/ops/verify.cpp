@@ -69,6 +69,11 @@ status verify_operation::check_header() const {
                    "prove with --security proven");
   }
   const segmenting& cut = header_.cut;
+  if (options_.first_index && *options_.first_index != cut.first_index) {
+    return invalid("header: the first segment is number " +
+                   std::to_string(cut.first_index) + ", and " +
+                   std::to_string(*options_.first_index) + " was expected");
+  }
   if (options_.allow_part || (!cut.partial && cut.first_index == 0)) return {};
   return invalid(
       cut.partial
@@ -95,8 +100,10 @@ result<operation_plan> verify_operation::plan(const plan_request&) {
   stage.granule = static_cast<std::uint32_t>(plan.segment_bytes);
   stage.job = NEXUS_JOB_VERIFY;
   stage.worker_bytes = verify_memory;
-  stage.audited = options_.data != nullptr;
-  if (stage.audited) stage.worker_bytes += header_.capacity();
+  if (options_.data) {
+    stage.audits = audit_scope::all;
+    stage.worker_bytes += header_.capacity();
+  }
   plan.stages.push_back(std::move(stage));
   return plan;
 }

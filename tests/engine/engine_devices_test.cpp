@@ -88,6 +88,47 @@ TEST_F(EngineDevices, WhenEveryDeviceFailsTheRunSaysSo) {
     EXPECT_EQ(stub_.counters(i).accepted, stub_.counters(i).completed);
 }
 
+TEST_F(EngineDevices, WhereMemoryIsShortFewerJobsRunAtOnce) {
+  if (std::thread::hardware_concurrency() < 2)
+    GTEST_SKIP() << "a single processor has a single lane";
+  stub_.set("cpus=1;depth=1;room=1;delay_us=1000");
+  engine machine(stub_options());
+  for (const bool armor : {false, true}) {
+    const auto done = encrypt_with(machine, text_, armor);
+    ASSERT_TRUE(done.report.outcome.ok()) << done.report.outcome.message();
+    EXPECT_EQ(done.output, armor ? armored_ : sealed_);
+    EXPECT_EQ(done.report.statistics.retries, 1u);
+    EXPECT_EQ(done.report.statistics.devices.front().failed_jobs, 1u);
+  }
+}
+
+TEST_F(EngineDevices, AJobThatFindsNoMemoryAloneEndsTheRun) {
+  stub_.set("cpus=1;fail=all;code=NO_MEMORY");
+  engine machine(stub_options());
+  const auto tried = encrypt_with(machine, text_);
+  EXPECT_EQ(tried.report.outcome.code(), status_code::out_of_memory);
+  EXPECT_THAT(tried.report.outcome.message(),
+              testing::MatchesRegex("segment [0-9]+ found no memory, 3 times "
+                                    "with no other at work: it takes .* KiB; "
+                                    "last on stub:0: stub: told to fail"));
+  EXPECT_TRUE(tried.output.empty());
+  EXPECT_EQ(stub_.counters(0).accepted, stub_.counters(0).completed);
+}
+
+TEST_F(EngineDevices, ACardWithoutMemoryDoesNotSlowTheOthers) {
+  stub_.set(
+      "cpus=1;gpus=1;depth=1;gpu.fail=all;gpu.code=NO_MEMORY;"
+      "cpu.delay_us=2000");
+  engine_options options = stub_options();
+  options.policy = schedule_policy::round_robin;
+  engine machine(options);
+  const auto done = encrypt_with(machine, text_);
+  ASSERT_TRUE(done.report.outcome.ok()) << done.report.outcome.message();
+  EXPECT_EQ(done.output, sealed_);
+  EXPECT_EQ(stub_.counters(0).most_held,
+            std::min(2u, std::thread::hardware_concurrency()));
+}
+
 TEST_F(EngineDevices, ADeviceThatCannotBeOpenedIsLeftOut) {
   stub_.set("cpus=1;gpus=1;gpu0.open_code=NO_MEMORY");
   const auto t = expect_right_bytes(mixed_options());

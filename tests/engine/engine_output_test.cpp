@@ -76,7 +76,7 @@ class auditing final : public wrapped {
   using wrapped::wrapped;
   result<operation_plan> plan(const plan_request& request) override {
     auto made = wrapped::plan(request);
-    if (made.ok()) made->stages.back().audited = true;
+    if (made.ok()) made->stages.back().audits = audit_scope::all;
     return made;
   }
 };

@@ -1,6 +1,7 @@
 // Runs an operation in memory as the engine does, one job after the other on
 // the naive device. Where the engine is free to choose, it takes the hardest
-// case: every job of the first stage is made before any result is checked.
+// case: every job of the first stage is made before any result is checked. Its
+// device is not a trusted one.
 #pragma once
 
 #include <algorithm>
@@ -29,6 +30,7 @@ struct run_result {
   status end;
   std::vector<std::byte> output;
   int resubmitted = 0;
+  status found;  // by the last audit that refused a result
 };
 
 class operation_runner {
@@ -187,6 +189,16 @@ class operation_runner {
       output.shrink_to_fit();
       outcome.output = output;
       if (settings_.tamper) settings_.tamper(segment, attempt, outcome);
+      const bool audited = stage.audits != audit_scope::none;
+      if (audited && !outcome.data_error) {
+        status found = op_.audit(segment, outcome);
+        if (found.code() == status_code::device_failed) {
+          result_.found = std::move(found);
+          ++result_.resubmitted;
+          continue;
+        }
+        if (!found.ok()) return found;
+      }
       verdict said = op_.check(segment, outcome);
       if (said.kind == verdict_kind::resubmit) {
         ++result_.resubmitted;

@@ -39,6 +39,9 @@ extern "C" {
  *   busy=WHEN         submit() answers NEXUS_E_BUSY; counts calls of submit()
  *   refuse=WHEN       submit() answers `code`; counts calls of submit()
  *   corrupt=WHEN      one bit of the output is flipped, the result says OK
+ *   garbage=WHEN      all of the output is overwritten, the result says OK
+ *   room=N            of jobs at work at one time on all devices, those beyond
+ *                     N fail with NO_MEMORY (default 0: no limit)
  *   regret=WHEN       the job is done, drained too, and then fails with `code`
  *   lost=WHEN         the device is lost from this job on: jobs and health()
  *                     answer NEXUS_E_LOST until it is reset

@@ -219,6 +219,9 @@ nexus_result execute(job_runner& runner, const order& job,
   if (result.output_bytes > 0 && set.corrupt.holds(job.number)) {
     job.output[result.output_bytes / 2] ^= 1;
   }
+  if (set.garbage.holds(job.number)) {
+    std::memset(job.output, 0x5a, result.output_bytes);
+  }
   if (job.drain != nullptr && result.status == NEXUS_OK) {
     job.drain(job.drain_context, result.output_bytes, result.flags);
   }
@@ -228,9 +231,32 @@ nexus_result execute(job_runner& runner, const order& job,
   return result;
 }
 
+// One of the jobs that are at work.
+class work_mark {
+ public:
+  work_mark() {
+    const std::lock_guard lock(state().mutex);
+    number_ = ++state().at_work;
+  }
+  ~work_mark() {
+    const std::lock_guard lock(state().mutex);
+    --state().at_work;
+  }
+  work_mark(const work_mark&) = delete;
+  work_mark& operator=(const work_mark&) = delete;
+  [[nodiscard]] std::uint32_t number() const { return number_; }
+
+ private:
+  std::uint32_t number_ = 0;
+};
+
 nexus_result run_on_lane(nexus_device& device, std::uint32_t lane,
                          const order& job, const std::atomic<bool>& cancelled) {
   const device_settings set = settings_of(device.index);
+  const work_mark mark;
+  if (set.room != 0 && mark.number() > set.room) {
+    return nexus::common::failed(NEXUS_E_NO_MEMORY, "stub: no room");
+  }
   if (!wait_out(job, set, cancelled)) {
     return nexus::common::failed(NEXUS_E_CANCELLED, nullptr);
   }

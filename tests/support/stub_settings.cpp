@@ -107,6 +107,8 @@ bool set_conduct(device_settings& d, std::string_view key, std::string_view v) {
   if (key == "busy") return read_when(v, d.busy);
   if (key == "refuse") return read_when(v, d.refuse);
   if (key == "corrupt") return read_when(v, d.corrupt);
+  if (key == "garbage") return read_when(v, d.garbage);
+  if (key == "room") return read_number(v, d.room);
   if (key == "regret") return read_when(v, d.regret);
   if (key == "lost") return read_when(v, d.lost);
   if (key == "late") return read_when(v, d.late);

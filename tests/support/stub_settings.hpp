@@ -36,12 +36,13 @@ struct device_settings {
   std::string operations;  // empty: all
   std::int32_t open_code = NEXUS_OK;
 
-  when fail, busy, refuse, corrupt, regret, lost, late;
+  when fail, busy, refuse, corrupt, garbage, regret, lost, late;
   when crash, quit, hang, eat;
   std::uint64_t eat_bytes = 0;
   std::int32_t code = NEXUS_E_DEVICE;
   std::uint64_t delay_us = 0, jitter_us = 0, late_us = 0;
   std::uint32_t reorder = 0;
+  std::uint32_t room = 0;
   enum class caller { worker, thread, submit } done = caller::worker;
   bool hold = false;
   std::int32_t health = NEXUS_OK;

@@ -37,6 +37,7 @@ struct stub_state {
   nexus::stub::settings settings;
   std::string from_environment;
   std::uint64_t tickets = 0;  // held jobs that may go
+  std::uint32_t at_work = 0;  // jobs, on all devices
   std::array<device_record, max_devices> devices;
 };
 

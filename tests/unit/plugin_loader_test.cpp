@@ -268,6 +268,25 @@ TEST_F(PluginLoader, ADirectoryThatIsNotThereOrNoneIsSaidSo) {
   EXPECT_EQ(found[2].reason, "not an absolute path");
 }
 
+TEST_F(PluginLoader, ADirectoryThatWasGivenHasToBeThere) {
+  const std::string file = put_text("x", root_ / "file");
+  const std::string gone = root_ / "gone";
+  const std::string here = folder("here");
+  const auto problem = [](std::vector<std::string> directories) {
+    const plugin_loader loader(std::move(directories), {});
+    const status found = loader.check_directories();
+    EXPECT_TRUE(found.ok() || found.code() == status_code::invalid_argument);
+    return found.message();
+  };
+  EXPECT_EQ(problem({here, gone}),
+            "plugin directory " + gone + ": No such file or directory");
+  EXPECT_EQ(problem({file}), "plugin directory " + file + ": not a directory");
+  EXPECT_EQ(problem({here}), "");
+  ::setenv("NEXUS_PLUGIN_PATH", (gone + ":" + file).c_str(), 1);
+  EXPECT_EQ(problem({}), "");
+  ::unsetenv("NEXUS_PLUGIN_PATH");
+}
+
 // Root reads everything, so that somebody else tries.
 TEST_F(PluginLoader, ADirectoryThatCannotBeReadIsSaidSo) {
   const std::string here = folder("here", 0711);

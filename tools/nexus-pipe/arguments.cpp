@@ -12,6 +12,14 @@ namespace {
 
 using argument_list = std::span<const char* const>;
 
+constexpr std::array<std::pair<std::string_view, age::output_check>, 3>
+    output_checks{{{"sample", age::output_check::sample},
+                   {"all", age::output_check::all},
+                   {"none", age::output_check::none}}};
+// No part of a digest can be checked without the rest.
+constexpr std::array<std::pair<std::string_view, bool>, 2> digest_checks{
+    {{"all", true}, {"none", false}}};
+
 // Takes the arguments in, then lets `finish(word_reader&)` fill `into`.
 template <class Arguments, class Finish>
 result<command> parsed(option_set& options, argument_list arguments,
@@ -58,6 +66,7 @@ result<command> parse_encrypt(const command_help& help, argument_list given) {
   encrypt_arguments into;
   stream_words stream;
   passphrase_words secret;
+  word verify;
   options.group("Keys");
   options.list("-r,--recipient", into.recipients, "RECIPIENT",
                "Encrypt to this public key, age1... (repeatable)");
@@ -70,11 +79,14 @@ result<command> parse_encrypt(const command_help& help, argument_list given) {
   add_passphrase(options, secret);
   options.group("Input and output");
   options.flag("-a,--armor", into.armor, "Write PEM text instead of binary");
+  options.value("--verify-output", verify, "WHICH",
+                "Check results: sample, all or none (sample)");
   add_stream(options, stream);
   return parsed(options, given, into, [&](word_reader& reader) {
     into.stream = read_stream(stream, reader);
     into.secret = read_passphrase(secret, reader);
     into.passphrase = into.passphrase || into.secret.given();
+    reader.choice(verify, "--verify-output", output_checks, into.verify_output);
     check_key_kinds(into, reader);
     check_standard_input(into.stream.input, into.secret,
                          {&into.recipient_files, &into.identity_files}, reader);
@@ -174,7 +186,7 @@ result<command> parse_verify(const command_help& help, argument_list given) {
   option_set options(help);
   verify_arguments into;
   stream_words stream;
-  word security, root, length, data;
+  word security, root, length, data, first;
   options.group("What is expected");
   options.value("--data", data, "FILE", "The proofs are about this file");
   options.value("--root", root, "HEX", "The stream has this root");
@@ -183,6 +195,8 @@ result<command> parse_verify(const command_help& help, argument_list given) {
                 "At least: conjectured or proven (conjectured)");
   options.flag("--part", into.options.allow_part,
                "Accept a part of a stream, too");
+  options.value("--first-index", first, "N",
+                "With --part: it begins with segment N");
   options.group("Output");
   options.flag("--json", into.json, "Print one JSON object");
   add_stream(options, stream, stream_kind::verdict);
@@ -195,6 +209,13 @@ result<command> parse_verify(const command_help& help, argument_list given) {
     reader.number(length, "--length", std::uint64_t{0},
                   std::numeric_limits<std::uint64_t>::max(), bytes);
     if (length) into.options.bytes = bytes;
+    std::uint64_t index = 0;
+    read_first_index(first, reader, index);
+    if (first) into.options.first_index = index;
+    if (first && !into.options.allow_part) {
+      reader.fail("--first-index goes with --part",
+                  "a whole stream begins with segment 0");
+    }
     read_security(security, reader, into.options.security);
   });
 }
@@ -204,13 +225,17 @@ result<command> parse_digest(const command_help& help, argument_list given) {
   digest_arguments into;
   stream_words stream;
   segment_words segments;
+  word verify;
   options.group("Output");
   options.flag("--json", into.json, "Print one JSON object");
+  options.value("--verify-output", verify, "WHICH",
+                "all: compute each digest twice; or none (none)");
   add_segments(options, segments);
   add_stream(options, stream, stream_kind::verdict);
   return parsed(options, given, into, [&](word_reader& reader) {
     into.stream = read_stream(stream, reader);
     into.cut = read_segments(segments, reader);
+    reader.choice(verify, "--verify-output", digest_checks, into.self_check);
   });
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nexus/age.hpp>
 #include <nexus/engine.hpp>
 #include <nexus/proof_stream.hpp>
 #include <nexus/status.hpp>
@@ -63,6 +64,7 @@ struct encrypt_arguments {
   bool passphrase = false;  // also set by a passphrase source
   passphrase_source secret;
   bool armor = false;
+  age::output_check verify_output = age::output_check::sample;
 };
 
 struct decrypt_arguments {
@@ -92,6 +94,7 @@ struct verify_arguments {
 struct digest_arguments {
   stream_arguments stream;  // without an output
   proofs::segmenting cut;
+  bool self_check = false;
   bool json = false;
 };
 

@@ -107,6 +107,7 @@ result<age::encrypt_options> encrypt_keys(const encrypt_arguments& arguments,
                                           const stop_event& stop) {
   age::encrypt_options options;
   options.armor = arguments.armor;
+  options.verify_output = arguments.verify_output;
   if (arguments.passphrase) {
     result<secret_string> passphrase =
         arguments.secret.given() ? read_passphrase(arguments.secret, stop)

@@ -146,7 +146,7 @@ int run_digest(const digest_arguments& arguments, terminal& out) {
   run_watch watch(out);
   if (status s = watch.open(arguments.stream); !s.ok()) return fail(out, s);
   engine worker(engine_for(arguments.stream, out));
-  const auto work = proofs::make_digest(arguments.cut);
+  const auto work = proofs::make_digest(arguments.cut, arguments.self_check);
   status outcome = run_stream(worker, *work, *std::move(streams),
                               arguments.stream, out, signals, watch);
   if (outcome.ok()) {

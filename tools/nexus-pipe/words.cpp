@@ -252,10 +252,15 @@ proofs::segmenting read_segments(const segment_words& from,
   if ((into.rows & (into.rows - 1)) != 0) {
     reader.fail("--segment-rows: " + *from.rows + " is not a power of two");
   }
-  reader.number(from.first_index, "--first-index", std::uint64_t{0},
-                (std::uint64_t{1} << 60) - 1, into.first_index);
+  read_first_index(from.first_index, reader, into.first_index);
   into.partial = from.partial;
   return into;
+}
+
+void read_first_index(const word& given, word_reader& reader,
+                      std::uint64_t& into) {
+  reader.number(given, "--first-index", std::uint64_t{0},
+                (std::uint64_t{1} << 60) - 1, into);
 }
 
 void read_security(const word& given, word_reader& reader,

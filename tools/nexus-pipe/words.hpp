@@ -132,6 +132,8 @@ void add_passphrase(option_set& options, passphrase_words& into);
                                            word_reader& reader);
 [[nodiscard]] proofs::segmenting read_segments(const segment_words& from,
                                                word_reader& reader);
+void read_first_index(const word& given, word_reader& reader,
+                      std::uint64_t& into);
 void read_security(const word& given, word_reader& reader,
                    proof_security& into);
 void read_wire(const word& given, word_reader& reader, proof_wire& into);

@@ -73,6 +73,20 @@ struct fixed_secrets {
   std::array<std::byte, 16> salt{};       // of the scrypt stanza
 };
 
+// What is checked of what a device made, on a helper thread before it is
+// written: chunks of a segment are opened with the file's key and compared with
+// the input, and lines of armor are encoded again. A segment in which one is
+// wrong is done again elsewhere.
+enum class output_check {
+  none,
+  // Of a segment by a device that is no processor of this process (a GPU's,
+  // say): the first chunk, the last, and one that nobody can foretell. Garbage
+  // is always found; of a segment of n chunks with one bad one inside, one in
+  // n - 2. Of armor, 64 lines count as a chunk.
+  sample,
+  all,  // every chunk and line, whoever made it
+};
+
 struct encrypt_options {
   // Either recipients, at least one, or a passphrase.
   std::vector<recipient> recipients;
@@ -80,6 +94,7 @@ struct encrypt_options {
   // log2 of scrypt's cost, 1 to 22; 18 takes 256 MiB and about a second.
   int scrypt_log_n = 18;
   bool armor = false;  // PEM text instead of binary
+  output_check verify_output = output_check::sample;
 
   std::optional<fixed_secrets> fixed;  // for tests alone
 };

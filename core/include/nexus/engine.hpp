@@ -55,7 +55,8 @@ struct isolation_options {
 };
 
 struct engine_options {
-  // Absolute directories that are searched for plugins, first wins by name.
+  // Absolute directories that are searched for plugins, first wins by name. A
+  // run ends with invalid_argument where one is not there, or is none.
   // Empty: NEXUS_PLUGIN_PATH (unless the process runs with raised privileges),
   // then the library's own "nexus-pipe/plugins" beside it.
   std::vector<std::string> plugin_directories;

@@ -39,6 +39,15 @@ class prologue_io {
   ~prologue_io() = default;
 };
 
+// Whose results audit() looks at.
+enum class audit_scope {
+  none,
+  // Those of devices that are not processors which this process computes on:
+  // their memory, or another process, had the result before we did.
+  untrusted,
+  all,
+};
+
 // How a stage cuts and grows its stream. Lengths are bytes.
 struct stage_plan {
   // Every segment but the last is a multiple of this; >= 1. A broken one is
@@ -60,8 +69,7 @@ struct stage_plan {
   // Host memory that a running job takes beside its buffers: counts against
   // the budget, and limits how many run at once.
   std::uint64_t worker_bytes = 0;
-  // audit() looks at every result.
-  bool audited = false;
+  audit_scope audits = audit_scope::none;
 };
 
 struct plan_request {

@@ -75,8 +75,11 @@ struct prove_options {
     prove_options options);
 
 // Bytes to nothing: the root that make_prove()'s output would have.
+// self_check: each digest is computed a second time, on a helper thread, and a
+// device that made another one is done without. No part of a digest can be
+// checked for less than that.
 [[nodiscard]] NEXUS_API std::unique_ptr<stream_operation> make_digest(
-    segmenting cut);
+    segmenting cut, bool self_check = false);
 
 // Data to compare with: as many bytes as there is room for, from this offset
 // on, and fewer only where the data end. Called on several threads at once.
@@ -89,7 +92,8 @@ struct verify_options {
   // What the caller expects, where it knows.
   std::optional<stream_root> root;
   std::optional<std::uint64_t> bytes;
-  data_source data;  // may be empty
+  std::optional<std::uint64_t> first_index;  // number of the first segment
+  data_source data;                          // may be empty
   // Also accept what does not begin with segment 0, or is partial.
   bool allow_part = false;
 };
