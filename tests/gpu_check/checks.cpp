@@ -314,12 +314,22 @@ void checks::measure(const std::string& plugin) {
   }
   const fs::path told = settings_.scratch / "figures";
   std::vector<std::string> words = {
-      program,  "--plugins",  settings_.bundle / "lib/nexus-pipe/plugins",
-      "--tool", nexus_pipe(), "--out",
-      told,     plugin};
+      program, "--plugins", settings_.bundle / "lib/nexus-pipe/plugins",
+      "--out", told,        plugin};
   if (settings_.quick) words.insert(words.begin() + 1, "--quick");
-  if (step("figures", plugin, words, {}))
-    report_["figures"].push_back(read_json(told));
+  if (!step("figures", plugin, words, {})) return;
+  json figures = read_json(told);
+  figures["command"] = command_line(words, {});
+  // Beside them those of the command, file to file.
+  json by_command = json::array();
+  for (const json& part : report_["parts"]) {
+    if (part.value("of", "") == plugin && part.contains("bytes_per_second"))
+      by_command.push_back({{"part", part["part"]},
+                            {"bytes_per_second", part["bytes_per_second"]},
+                            {"command", part["command"]}});
+  }
+  figures["command_line"] = std::move(by_command);
+  report_["figures"].push_back(std::move(figures));
 }
 
 json checks::run() {

@@ -124,12 +124,37 @@ class Bundle(unittest.TestCase):
         [runs] = parts["engine runs"]
         self.assertGreater(runs["passed"], 0)
         self.assertEqual(runs["skipped"] + runs["failed"], 0)
+        if "figures of opencl" not in {each["part"]
+                                       for each in told["not_run"]}:
+            [figures] = told["figures"]
+            self.check_figures(figures)
         # The device that was asked for did the jobs.
         self.assertTrue(any(part.get("jobs") for part in parts["round trip"]))
         self.assertTrue(any(device["plugin"] == "opencl" and device["score"]
                             for device in told["devices"]))
         if not os.path.exists("/dev/nvidiactl"):
             self.assertIn("cuda", {each["part"] for each in told["not_run"]})
+
+    def check_figures(self, figures):
+        """Not how large they are: that nothing is missing."""
+        self.assertEqual(figures["backend"], "opencl")
+        self.assertTrue(figures["devices"])
+        for device in figures["devices"]:
+            for name in ("copy_bound", "memory", "seal_kernel",
+                         "digest_kernel", "seal_kernel_percent_of_memory"):
+                self.assertGreater(device[name], 0, name)
+        engine = figures["engine"]
+        for name in ("encrypt_memory_to_memory", "digest",
+                     "encrypt_memory_to_memory_percent_of_copy_bound",
+                     "first_segment_cold_seconds",
+                     "first_segment_warm_seconds"):
+            self.assertGreater(engine[name], 0, name)
+        # A segment is there before the whole is.
+        self.assertLess(engine["first_segment_warm_seconds"],
+                        engine["bytes"] / engine["encrypt_memory_to_memory"])
+        self.assertGreaterEqual(len(figures["command_line"]), 4)
+        for each in (figures, *figures["command_line"]):
+            self.assertTrue(each["command"])
 
     def test_a_device_that_fails_is_told(self):
         self.needs_pocl()
