@@ -186,8 +186,10 @@ cudaError_t find_age_kernel() {
 
 cudaError_t start_age_chunks(const age_arguments& arguments,
                              std::uint32_t chunk_count, cudaStream_t stream) {
-  age_chunks<<<chunk_count, lanes, 0, stream>>>(arguments);
-  return cudaGetLastError();
+  age_arguments copy = arguments;
+  void* passed[] = {&copy};
+  return cudaLaunchKernel(age_chunks, dim3(chunk_count), dim3(lanes), passed, 0,
+                          stream);
 }
 
 }  // namespace nexus::cuda

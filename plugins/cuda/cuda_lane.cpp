@@ -45,7 +45,6 @@ cuda_lane::~cuda_lane() {
 }
 
 cudaError_t cuda_lane::choose_device() {
-  cudaGetLastError();  // of an earlier job, or the next launch would find it
   return cudaSetDevice(device_);
 }
 
@@ -67,10 +66,7 @@ cudaError_t cuda_lane::grow(buffer& which, std::uint64_t bytes) {
   const std::uint64_t wanted = common::rounded_up(bytes);
   void* memory = nullptr;
   const cudaError_t code = cudaMalloc(&memory, wanted);
-  if (code != cudaSuccess) {
-    cudaGetLastError();  // or the next launch would find it
-    return code;
-  }
+  if (code != cudaSuccess) return code;
   which = {static_cast<std::uint8_t*>(memory), wanted};
   return cudaSuccess;
 }
@@ -89,10 +85,7 @@ cudaError_t cuda_lane::make_stages() {
         each.memory = static_cast<std::uint8_t*>(memory);
       }
     }
-    if (code != cudaSuccess) {
-      cudaGetLastError();
-      return code;
-    }
+    if (code != cudaSuccess) return code;
   }
   return cudaSuccess;
 }
@@ -154,7 +147,6 @@ cudaError_t cuda_lane::finish() {
 }
 
 bool cuda_lane::is_dead() {
-  cudaGetLastError();
   const cudaError_t code = cudaStreamQuery(stream_);
   return code != cudaSuccess && code != cudaErrorNotReady;
 }

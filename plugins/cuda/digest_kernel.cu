@@ -57,8 +57,10 @@ cudaError_t find_digest_kernel() {
 cudaError_t start_leaves(const digest_arguments& arguments,
                          cudaStream_t stream) {
   const unsigned blocks = (arguments.leaf_count + threads - 1) / threads;
-  leaves<<<blocks, threads, 0, stream>>>(arguments);
-  return cudaGetLastError();
+  digest_arguments copy = arguments;
+  void* passed[] = {&copy};
+  return cudaLaunchKernel(leaves, dim3(blocks), dim3(threads), passed, 0,
+                          stream);
 }
 
 }  // namespace nexus::cuda

@@ -111,7 +111,6 @@ std::vector<nexus_device_info> enumerate() {
   }
   int count = 0;
   const cudaError_t code = cudaGetDeviceCount(&count);
-  cudaGetLastError();  // it is told; it is not to be found by a later call
   if (code == cudaErrorInsufficientDriver) {
     return {nothing_found("the NVIDIA driver is older than this plugin needs")};
   }

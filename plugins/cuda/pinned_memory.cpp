@@ -30,7 +30,6 @@ cudaError_t pin(void* memory, std::uint64_t bytes) {
     const cudaError_t code =
         cudaHostRegister(memory, bytes, cudaHostRegisterPortable);
     if (code != cudaSuccess) {
-      cudaGetLastError();  // or the next launch would find it
       pinned.pieces.erase(at);
       return code;
     }
@@ -48,7 +47,6 @@ void unpin(void* memory) noexcept {
   if (at == pinned.pieces.end() || --at->second.users != 0) return;
   pinned.pieces.erase(at);
   cudaHostUnregister(memory);
-  cudaGetLastError();
 }
 
 }  // namespace nexus::cuda

@@ -151,10 +151,13 @@ std::unique_ptr<worker_pool> start_pool(const nexus_host* host,
     cuda_digest_lane digest(*mine.shared);
     nexus_result result =
         nexus::common::run_job(age, digest, job, mine.scratch, cancelled);
-    if (result.status == NEXUS_E_DEVICE && mine.shared->is_dead())
+    const bool ill =
+        result.status == NEXUS_E_DEVICE || result.status == NEXUS_E_LOST;
+    if (ill && mine.shared->is_dead()) {
+      owner.lost = true;
       result = nexus::common::failed(NEXUS_E_LOST,
                                      nexus::common::words_for(NEXUS_E_LOST));
-    if (result.status == NEXUS_E_LOST) owner.lost = true;
+    }
     return result;
   };
   return worker_pool::start(std::move(wanted));
