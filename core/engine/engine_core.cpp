@@ -236,9 +236,12 @@ device_description engine_core::describe(const probed_device& probed) const {
   for (const auto& job : jobs) {
     nexus_caps caps{};
     caps.size = sizeof caps;
-    if (probed.plugin->backend.caps(probed.index, job.c_str(), &caps) ==
+    if (probed.plugin->backend.caps(probed.index, job.c_str(), &caps) !=
         NEXUS_OK)
-      text.operations.push_back(job);
+      continue;
+    text.operations.push_back(job);
+    if (job == NEXUS_JOB_AGE_SEAL)
+      text.preferred_segment_bytes = caps.preferred_bytes;
   }
   text.note = reason_unused(probed);
   if (text.note.empty()) {

@@ -175,10 +175,21 @@ __global__ void __launch_bounds__(lanes) age_chunks(age_arguments a) {
 
 }  // namespace
 
+cudaError_t find_age_kernel() {
+  cudaFuncAttributes about{};
+  const cudaError_t code = cudaFuncGetAttributes(&about, age_chunks);
+  if (code != cudaSuccess) return code;
+  return about.maxThreadsPerBlock < static_cast<int>(lanes)
+             ? cudaErrorLaunchOutOfResources
+             : cudaSuccess;
+}
+
 cudaError_t start_age_chunks(const age_arguments& arguments,
                              std::uint32_t chunk_count, cudaStream_t stream) {
-  age_chunks<<<chunk_count, lanes, 0, stream>>>(arguments);
-  return cudaGetLastError();
+  age_arguments copy = arguments;
+  void* passed[] = {&copy};
+  return cudaLaunchKernel(age_chunks, dim3(chunk_count), dim3(lanes), passed, 0,
+                          stream);
 }
 
 }  // namespace nexus::cuda

@@ -22,6 +22,10 @@ struct age_arguments {
   bool seals;
 };
 
+// Whether the device at hand has the kernel, which this loads: translating it
+// for a card newer than we know takes seconds.
+cudaError_t find_age_kernel();
+
 // Queues the work on chunk_count chunks, at least one.
 cudaError_t start_age_chunks(const age_arguments& arguments,
                              std::uint32_t chunk_count, cudaStream_t stream);

@@ -6,8 +6,6 @@
 #include <cstring>
 #include <new>
 
-#include "enumeration.hpp"
-
 namespace nexus::cuda {
 namespace {
 
@@ -17,13 +15,12 @@ constexpr std::uint64_t least_staged = std::uint64_t{256} << 10;
 
 }  // namespace
 
-std::int32_t cuda_lane::create(int device, std::unique_ptr<cuda_lane>& made) {
+cudaError_t cuda_lane::create(int device, std::unique_ptr<cuda_lane>& made) {
   std::unique_ptr<cuda_lane> lane(new (std::nothrow) cuda_lane(device));
-  if (!lane) return NEXUS_E_NO_MEMORY;
+  if (!lane) return cudaErrorMemoryAllocation;
   const cudaError_t code = lane->prepare();
-  if (code != cudaSuccess) return status_of(code);
-  made = std::move(lane);
-  return NEXUS_OK;
+  if (code == cudaSuccess) made = std::move(lane);
+  return code;
 }
 
 cudaError_t cuda_lane::prepare() {
@@ -39,9 +36,10 @@ cudaError_t cuda_lane::prepare() {
 }
 
 cuda_lane::~cuda_lane() {
-  if (choose_device() != cudaSuccess) return;
+  const bool chosen = choose_device() == cudaSuccess;
+  release_stages();  // the host's own memory, which a lost device leaves
+  if (!chosen) return;
   for (buffer* each : {&key, &input, &output, &tags}) release(*each);
-  release_stages();
   if (event_ != nullptr) cudaEventDestroy(event_);
   if (stream_ != nullptr) cudaStreamDestroy(stream_);
 }
@@ -68,10 +66,7 @@ cudaError_t cuda_lane::grow(buffer& which, std::uint64_t bytes) {
   const std::uint64_t wanted = common::rounded_up(bytes);
   void* memory = nullptr;
   const cudaError_t code = cudaMalloc(&memory, wanted);
-  if (code != cudaSuccess) {
-    cudaGetLastError();  // or the next launch would find it
-    return code;
-  }
+  if (code != cudaSuccess) return code;
   which = {static_cast<std::uint8_t*>(memory), wanted};
   return cudaSuccess;
 }
@@ -90,15 +85,13 @@ cudaError_t cuda_lane::make_stages() {
         each.memory = static_cast<std::uint8_t*>(memory);
       }
     }
-    if (code != cudaSuccess) {
-      cudaGetLastError();
-      return code;
-    }
+    if (code != cudaSuccess) return code;
   }
   return cudaSuccess;
 }
 
 void cuda_lane::release_stages() {
+  if (stream_ != nullptr) cudaStreamSynchronize(stream_);
   for (stage& each : stages_) {
     if (each.memory != nullptr) {
       ::explicit_bzero(each.memory, stage_bytes);
@@ -146,8 +139,16 @@ cudaError_t cuda_lane::read(const std::uint8_t* from, std::uint64_t bytes,
 }
 
 cudaError_t cuda_lane::finish() {
+  // The host gets its memory back after this: whatever fails, it waits.
   const cudaError_t code = cudaEventRecord(event_, stream_);
-  return code == cudaSuccess ? cudaEventSynchronize(event_) : code;
+  if (code == cudaSuccess) return cudaEventSynchronize(event_);
+  cudaStreamSynchronize(stream_);
+  return code;
+}
+
+bool cuda_lane::is_dead() {
+  const cudaError_t code = cudaStreamQuery(stream_);
+  return code != cudaSuccess && code != cudaErrorNotReady;
 }
 
 }  // namespace nexus::cuda

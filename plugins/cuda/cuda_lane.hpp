@@ -21,8 +21,7 @@ class cuda_lane {
     std::uint64_t bytes = 0;
   };
 
-  // NEXUS_OK, or a NEXUS_E_*.
-  static std::int32_t create(int device, std::unique_ptr<cuda_lane>& made);
+  static cudaError_t create(int device, std::unique_ptr<cuda_lane>& made);
   // Clears what the buffers hold.
   ~cuda_lane();
   cuda_lane(const cuda_lane&) = delete;
@@ -43,6 +42,8 @@ class cuda_lane {
   cudaError_t read(const std::uint8_t* from, std::uint64_t bytes, void* to);
   // Sleeps until the stream is empty, without keeping a processor busy.
   cudaError_t finish();
+  // Whether an error has ended the context: every later call answers it.
+  bool is_dead();
 
   // What jobs leave here is overwritten by the next one, and cleared in the
   // end.

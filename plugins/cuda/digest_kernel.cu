@@ -49,11 +49,18 @@ __global__ void __launch_bounds__(threads) leaves(digest_arguments a) {
 
 }  // namespace
 
+cudaError_t find_digest_kernel() {
+  cudaFuncAttributes about{};
+  return cudaFuncGetAttributes(&about, leaves);
+}
+
 cudaError_t start_leaves(const digest_arguments& arguments,
                          cudaStream_t stream) {
   const unsigned blocks = (arguments.leaf_count + threads - 1) / threads;
-  leaves<<<blocks, threads, 0, stream>>>(arguments);
-  return cudaGetLastError();
+  digest_arguments copy = arguments;
+  void* passed[] = {&copy};
+  return cudaLaunchKernel(leaves, dim3(blocks), dim3(threads), passed, 0,
+                          stream);
 }
 
 }  // namespace nexus::cuda

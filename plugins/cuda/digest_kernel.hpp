@@ -18,6 +18,9 @@ struct digest_arguments {
   std::uint32_t leaf_count;  // at least one
 };
 
+// Whether the device at hand has the kernel, which this loads.
+cudaError_t find_digest_kernel();
+
 // Queues the work.
 cudaError_t start_leaves(const digest_arguments& arguments,
                          cudaStream_t stream);

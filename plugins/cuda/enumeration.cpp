@@ -1,6 +1,7 @@
 #include "enumeration.hpp"
 
 #include <dlfcn.h>
+#include <stdlib.h>
 
 #include <algorithm>
 #include <cctype>
@@ -110,10 +111,12 @@ std::vector<nexus_device_info> enumerate() {
   }
   int count = 0;
   const cudaError_t code = cudaGetDeviceCount(&count);
-  cudaGetLastError();  // it is told; it is not to be found by a later call
   if (code == cudaErrorInsufficientDriver) {
     return {nothing_found("the NVIDIA driver is older than this plugin needs")};
   }
+  if (code == cudaErrorNoDevice && ::getenv("CUDA_VISIBLE_DEVICES") != nullptr)
+    return {
+        nothing_found("no NVIDIA device that CUDA_VISIBLE_DEVICES lets see")};
   if (code != cudaSuccess) return {nothing_found(cudaGetErrorString(code))};
   if (count == 0) return {nothing_found("the NVIDIA driver shows no device")};
   std::vector<nexus_device_info> all;

@@ -8,7 +8,11 @@ namespace {
 
 struct registry {
   std::mutex mutex;
-  std::map<void*, std::uint32_t> users;
+  struct piece {
+    std::uint64_t bytes = 0;
+    std::uint32_t users = 0;
+  };
+  std::map<void*, piece> pieces;
 };
 
 registry& all() {
@@ -21,26 +25,27 @@ registry& all() {
 cudaError_t pin(void* memory, std::uint64_t bytes) {
   registry& pinned = all();
   const std::lock_guard lock(pinned.mutex);
-  const auto at = pinned.users.try_emplace(memory, 0).first;
-  if (at->second == 0) {
+  const auto at = pinned.pieces.try_emplace(memory).first;
+  if (at->second.users == 0) {
     const cudaError_t code =
         cudaHostRegister(memory, bytes, cudaHostRegisterPortable);
     if (code != cudaSuccess) {
-      cudaGetLastError();  // or the next launch would find it
-      pinned.users.erase(at);
+      pinned.pieces.erase(at);
       return code;
     }
+    at->second.bytes = bytes;
   }
-  ++at->second;
+  if (at->second.bytes < bytes) return cudaErrorHostMemoryAlreadyRegistered;
+  ++at->second.users;
   return cudaSuccess;
 }
 
 void unpin(void* memory) noexcept {
   registry& pinned = all();
   const std::lock_guard lock(pinned.mutex);
-  const auto at = pinned.users.find(memory);
-  if (at == pinned.users.end() || --at->second != 0) return;
-  pinned.users.erase(at);
+  const auto at = pinned.pieces.find(memory);
+  if (at == pinned.pieces.end() || --at->second.users != 0) return;
+  pinned.pieces.erase(at);
   cudaHostUnregister(memory);
 }
 

@@ -7,16 +7,19 @@
 #include <memory>
 #include <new>
 #include <span>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <vector>
 
+#include "age_kernel.hpp"
 #include "common/device_job.hpp"
 #include "common/results.hpp"
 #include "common/worker_pool.hpp"
 #include "cuda_age_lane.hpp"
 #include "cuda_digest_lane.hpp"
 #include "cuda_lane.hpp"
+#include "digest_kernel.hpp"
 #include "enumeration.hpp"
 #include "pinned_memory.hpp"
 
@@ -115,15 +118,18 @@ bool well_formed(const nexus_open* options) {
   });
 }
 
-std::int32_t make_lanes(nexus_device& made) {
-  std::int32_t status = NEXUS_OK;
+// Also finds out whether the kernels run here, before a job has to.
+cudaError_t make_lanes(nexus_device& made) {
+  cudaError_t code = cudaSuccess;
   on_own_thread([&]() noexcept {
     for (auto& lane : made.lanes) {
-      if (status != NEXUS_OK) return;
-      status = cuda_lane::create(made.index, lane.shared);
+      if (code == cudaSuccess)
+        code = cuda_lane::create(made.index, lane.shared);
     }
+    if (code == cudaSuccess) code = find_age_kernel();
+    if (code == cudaSuccess) code = find_digest_kernel();
   });
-  return status;
+  return code;
 }
 
 void clear_lanes(nexus_device& device) {
@@ -143,9 +149,15 @@ std::unique_ptr<worker_pool> start_pool(const nexus_host* host,
     auto& mine = owner.lanes[lane];
     cuda_age_lane age(*mine.shared);
     cuda_digest_lane digest(*mine.shared);
-    const nexus_result result =
+    nexus_result result =
         nexus::common::run_job(age, digest, job, mine.scratch, cancelled);
-    if (result.status == NEXUS_E_LOST) owner.lost = true;
+    const bool ill =
+        result.status == NEXUS_E_DEVICE || result.status == NEXUS_E_LOST;
+    if (ill && mine.shared->is_dead()) {
+      owner.lost = true;
+      result = nexus::common::failed(NEXUS_E_LOST,
+                                     nexus::common::words_for(NEXUS_E_LOST));
+    }
     return result;
   };
   return worker_pool::start(std::move(wanted));
@@ -167,12 +179,15 @@ std::int32_t open_device(const nexus_host* host, const nexus_open* options,
   made->index = static_cast<int>(options->device_index);
   made->info = *found;
   made->lanes.resize(options->lane_count);
-  const std::int32_t status = make_lanes(*made);
-  if (status == NEXUS_OK) made->pool = start_pool(host, *options, *made);
+  const cudaError_t code = make_lanes(*made);
+  if (code == cudaSuccess) made->pool = start_pool(host, *options, *made);
   if (made->pool == nullptr) {
     clear_lanes(*made);
-    return status != NEXUS_OK
-               ? refuse(error, status, "cuda: the driver makes no stream")
+    return code != cudaSuccess
+               ? refuse(error, status_of(code),
+                        ("cuda: " + std::string(found->name) + ": " +
+                         cudaGetErrorString(code))
+                            .c_str())
                : refuse(error, NEXUS_E_NO_MEMORY,
                         "cuda: the system gives no more threads");
   }
@@ -235,8 +250,10 @@ std::int32_t import_buffer(nexus_device* device, void* memory,
 }
 
 void release_buffer(nexus_device* device, nexus_buffer* buffer) {
+  // Also where the device is lost: it is pinned for others, too.
   on_own_thread([&]() noexcept {
-    if (cudaSetDevice(device->index) == cudaSuccess) unpin(buffer);
+    cudaSetDevice(device->index);
+    unpin(buffer);
   });
 }
 

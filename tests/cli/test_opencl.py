@@ -176,6 +176,15 @@ class ACardBesideTheProcessor(OpenClTest):
         told = json.loads((self.dir / "t").read_text())
         return {d["id"]: d for d in told["devices"]}
 
+    def test_says_how_large_it_wants_segments(self):
+        self.env["LD_PRELOAD"] = self.layer
+        told = self.run_it("devices", "--json")
+        cards = [device for device in json.loads(told.stdout)["devices"]
+                 if device["plugin"] == "opencl"]
+        self.assertEqual(cards[0]["preferred_segment_bytes"], 16 << 20)
+        self.assertRegex(self.run_it("devices").stdout.decode(),
+                         r"(?m)^  opencl:0 .* 16\.0 MiB  +80 ")
+
     def test_takes_part(self):
         devices = self.sealed("")
         self.assertGreater(devices["opencl:0"]["jobs"], 0)

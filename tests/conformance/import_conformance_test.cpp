@@ -270,25 +270,34 @@ std::size_t held_bytes() {
 }
 
 // Small enough for an interpreter of kernels that looks for races.
+// Checked with every access looked at (check_races.py). Devices round buffers
+// up and keep them: sizes grow, and powers of two leave no room behind them.
 TEST_P(LoadTest, DoesOneSmallJobOfEachKind) {
   SKIP_UNLESS_IT_RUNS(NEXUS_JOB_AGE_SEAL);
-  const bytes plain = pattern(9000 + 77);
-  const bytes sealed = seal_stream(key, 0, true, plain);
   const nexus_age_params params = age_params(key, 0, true);
-  EXPECT_EQ(run(age_request(NEXUS_JOB_AGE_SEAL, plain, params)).output, sealed);
-  EXPECT_EQ(run(age_request(NEXUS_JOB_AGE_OPEN, sealed, params)).output, plain);
-  SKIP_UNLESS_IT_RUNS(NEXUS_JOB_DIGEST);
-  nexus_digest_params digests{};
-  digests.size = sizeof digests;
-  request wanted;
-  wanted.operation = NEXUS_JOB_DIGEST;
-  wanted.input = view(plain).first(61);
-  wanted.params = &digests;
-  wanted.params_bytes = sizeof digests;
-  wanted.capacity = 32;
-  const outcome digest = run(wanted);
-  EXPECT_EQ(digest.status, NEXUS_OK);
-  EXPECT_EQ(digest.output.size(), 32u);
+  const bytes plain = pattern(plain_chunk + 100);
+  if (runs(NEXUS_JOB_DIGEST)) {
+    nexus_digest_params digests{};
+    digests.size = sizeof digests;
+    request wanted;
+    wanted.operation = NEXUS_JOB_DIGEST;
+    wanted.input = view(plain).first(4096);
+    wanted.params = &digests;
+    wanted.params_bytes = sizeof digests;
+    wanted.capacity = 32;
+    const outcome digest = run(wanted);
+    EXPECT_EQ(digest.status, NEXUS_OK);
+    EXPECT_EQ(digest.output.size(), 32u);
+  }
+  for (const std::size_t size :
+       {16384 - tag_bytes, std::size_t{16384}, plain.size()}) {
+    const view text = view(plain).first(size);
+    const bytes sealed = seal_stream(key, 0, true, text);
+    EXPECT_EQ(run(age_request(NEXUS_JOB_AGE_SEAL, text, params)).output,
+              sealed);
+    EXPECT_EQ(run(age_request(NEXUS_JOB_AGE_OPEN, sealed, params)).output,
+              bytes(text.begin(), text.end()));
+  }
 }
 
 TEST_P(LoadTest, LeavesNothingBehindAfterTenThousandJobs) {

@@ -15,7 +15,9 @@ namespace {
 // Before anything asks for devices.
 const bool environment = [] {
   ::setenv("POCL_DEVICES", "pthread basic", 0);
-  ::setenv("XDG_CACHE_HOME", NEXUS_TEST_CACHE_DIR, 1);
+  const char* cache = std::getenv("NEXUS_TEST_CACHE_DIR");
+  ::setenv("XDG_CACHE_HOME", cache != nullptr ? cache : NEXUS_TEST_CACHE_DIR,
+           1);
   return true;
 }();
 

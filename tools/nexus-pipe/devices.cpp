@@ -18,6 +18,15 @@ std::string printed(const json& object) {
   return object.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
+// Bytes of the segments that it makes a run have; 0: it does not.
+std::uint64_t wish_of(const device_description& device) {
+  return device.gpu ? device.preferred_segment_bytes : 0;
+}
+
+std::string bytes_or_none(std::uint64_t bytes) {
+  return bytes == 0 ? "-" : format_bytes(bytes);
+}
+
 json to_json(const device_description& device) {
   return {{"id", device.id},
           {"plugin", device.plugin},
@@ -30,6 +39,7 @@ json to_json(const device_description& device) {
           {"pci_id", device.pci_id},
           {"driver", device.driver},
           {"operations", device.operations},
+          {"preferred_segment_bytes", wish_of(device)},
           {"note", device.note}};
 }
 
@@ -181,17 +191,17 @@ std::string describe_profile(const run_profile& run) {
 
 std::string describe_devices(const std::vector<plugin_description>& plugins) {
   table rows;
-  rows.add({"ID", "PLUGIN", "NAME", "LANES", "MEMORY", "SCORE", "OPERATIONS",
-            "NOTE"});
+  rows.add({"ID", "PLUGIN", "NAME", "LANES", "MEMORY", "SEGMENT", "SCORE",
+            "OPERATIONS", "NOTE"});
   std::size_t count = 0;
   for (const plugin_description& plugin : plugins) {
     for (const device_description& device : plugin.devices) {
       ++count;
-      rows.add(
-          {device.id, device.plugin, device.name, std::to_string(device.lanes),
-           device.memory_bytes == 0 ? "-" : format_bytes(device.memory_bytes),
-           std::to_string(device.score), joined(device.operations),
-           device.note});
+      rows.add({device.id, device.plugin, device.name,
+                std::to_string(device.lanes),
+                bytes_or_none(device.memory_bytes),
+                bytes_or_none(wish_of(device)), std::to_string(device.score),
+                joined(device.operations), device.note});
     }
   }
   if (count == 0) return "\nDevices\n  none: see nexus-pipe plugins --why\n";

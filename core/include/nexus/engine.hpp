@@ -117,6 +117,9 @@ struct device_description {
   std::string pci_id;  // "0000:3b:00.0", or empty
   std::string driver;
   std::vector<std::string> operations;
+  // How large it wants the segments that it seals and opens; 0: no wish. Only
+  // the wish of a GPU counts.
+  std::uint64_t preferred_segment_bytes = 0;
   std::string note;  // why it is not used, where it is not
 };
 

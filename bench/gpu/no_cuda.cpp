@@ -1,0 +1,10 @@
+// Where the backend is not built.
+#include "card.hpp"
+
+namespace nexus_bench {
+
+std::vector<std::unique_ptr<card>> cuda_cards() {
+  return {};
+}
+
+}  // namespace nexus_bench

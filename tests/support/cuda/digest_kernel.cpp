@@ -1,0 +1,3 @@
+#include "kernels.hpp"
+// After it.
+#include "digest_kernel.cu"
