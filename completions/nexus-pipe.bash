@@ -5,8 +5,8 @@
 _nexus_pipe_options() {
   local resources="--max-threads --memory --memory-fraction --max-inflight
     --backend --plugin-dir"
-  local running="$resources --policy --gpu-threshold --io --progress -q --quiet
-    -v --verbose"
+  local running="$resources --no-adapt --policy --gpu-threshold --io --progress
+    -q --quiet -v --verbose"
   local output="-o --output --no-sync"
   local stream="$output --segment-size $running"
   local segments="--segment-rows --first-index --partial"

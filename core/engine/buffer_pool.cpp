@@ -43,7 +43,7 @@ std::size_t buffer::capacity() const noexcept {
 
 void buffer::reset() noexcept {
   if (data_ == nullptr) return;
-  pool_->free_[page_rounded(size_)].push_back(data_);
+  pool_->put_back(data_, page_rounded(size_));
   data_ = nullptr;
 }
 
@@ -69,15 +69,34 @@ buffer buffer_pool::take(std::size_t size) {
   return lent;
 }
 
+void buffer_pool::put_back(std::byte* data, std::size_t size) noexcept {
+  if (limit_ != 0 && bytes_ > limit_) return unmap(data, size);
+  free_[size].push_back(data);
+}
+
+void buffer_pool::unmap(std::byte* data, std::size_t size) noexcept {
+  if (on_unmap_) on_unmap_(data);
+  ::munmap(data, size);
+  bytes_ -= size;
+}
+
 void buffer_pool::trim() noexcept {
   for (auto& [size, list] : free_) {
-    for (std::byte* data : list) {
-      if (on_unmap_) on_unmap_(data);
-      ::munmap(data, size);
-      bytes_ -= size;
-    }
+    for (std::byte* data : list) unmap(data, size);
     list.clear();
   }
+}
+
+bool buffer_pool::trim_to_limit(std::uint64_t most) noexcept {
+  std::uint64_t given = 0;
+  for (auto& [size, list] : free_) {
+    for (; !list.empty() && limit_ != 0 && bytes_ > limit_; list.pop_back()) {
+      if (given >= most) return false;
+      unmap(list.back(), size);
+      given += size;
+    }
+  }
+  return true;
 }
 
 }  // namespace nexus

@@ -55,7 +55,7 @@ class buffer_pool {
   buffer_pool& operator=(const buffer_pool&) = delete;
 
   // Bytes to stay within: what is not on loan goes back to the system before
-  // more is taken. 0: none.
+  // more is taken, and what comes back beyond them at once. 0: none.
   void set_limit(std::uint64_t limit) noexcept { limit_ = limit; }
   // Called with memory that is about to be unmapped. Must not throw.
   void on_unmap(std::function<void(std::byte*)> call) {
@@ -65,12 +65,17 @@ class buffer_pool {
   [[nodiscard]] buffer take(std::size_t size);
   // Gives what is not on loan back to the system.
   void trim() noexcept;
+  // The same, but keeps what the limit allows, and gives back no more than
+  // about `most` bytes. False: there is more to give.
+  bool trim_to_limit(std::uint64_t most) noexcept;
 
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
   [[nodiscard]] std::uint64_t peak_bytes() const noexcept { return peak_; }
 
  private:
   friend class buffer;
+  void put_back(std::byte* data, std::size_t size) noexcept;
+  void unmap(std::byte* data, std::size_t size) noexcept;
   std::map<std::size_t, std::vector<std::byte*>> free_;
   std::function<void(std::byte*)> on_unmap_;
   std::uint64_t bytes_ = 0;  // on loan or free

@@ -79,6 +79,7 @@ struct engine_words {
   word max_threads, memory, memory_fraction, max_inflight, segment_size;
   word backend, policy, gpu_threshold, io;
   std::vector<std::string> plugin_dirs;
+  bool no_adapt = false;
 };
 
 struct stream_words {
