@@ -79,14 +79,20 @@ TEST_F(LoadControl, WhatIsNotKnownIsNoPressure) {
 }
 
 TEST_F(LoadControl, OneThatTakesAllOfItsBudgetIsNotPressedByItself) {
-  // A small container: nearly all of it is left, and a large part is taken.
-  const std::uint64_t limit = 128 * mib;
-  for (const std::uint64_t budget : {limit / 2, limit * 9 / 10}) {
-    load_control control({budget, 8, {}, limit - 4 * mib});
+  struct {
+    std::uint64_t limit, headroom, budget;
+  } const machines[] = {{128 * mib, 124 * mib, 62 * mib},  // a container
+                        {total, gib, 512 * mib},           // nearly full
+                        {total, gib, gib - 32 * mib}};     // as asked for
+  for (const auto& m : machines) {
+    const std::uint64_t others = m.limit - m.headroom;
+    load_control control({m.budget, 8, {}, m.headroom});
     pressure_reading now;
-    now.limits.push_back({{"cgroup", limit, 4 * mib + budget}, {}});
-    const bool changed = control.update(now, {budget, segment}, 1).shrunk;
-    EXPECT_EQ(changed, budget != limit / 2) << budget;
+    now.limits.push_back({{"limit", m.limit, others + m.budget}, {}});
+    EXPECT_FALSE(control.update(now, {m.budget, segment}, 1).shrunk)
+        << m.budget;
+    now.limits[0].limit.used_bytes = m.limit - mib;  // others take the rest
+    EXPECT_TRUE(control.update(now, {m.budget, segment}, 2).shrunk) << m.budget;
   }
 }
 
@@ -231,6 +237,15 @@ TEST_F(LoadControl, ItDoesNotGrowIntoTheReserve) {
   EXPECT_EQ(budget(), 256 * mib);
   tell_often(left(2 * reserve + 64 * mib), 100);
   EXPECT_EQ(budget(), 4 * gib);
+}
+
+TEST_F(LoadControl, TheWaitBeginsOnceTwiceTheReserveIsLeft) {
+  tell(short_of_it());
+  tell_often(left(2 * reserve - 1), 100);
+  tell_often(plenty(), 4);
+  EXPECT_EQ(budget(), 256 * mib);
+  tell(plenty());
+  EXPECT_EQ(budget(), 320 * mib);
 }
 
 TEST_F(LoadControl, ItNeverGrowsBeyondTheStart) {
