@@ -7,8 +7,8 @@ _nexus_pipe_options() {
     --backend --plugin-dir"
   local isolation="--isolate --worker-memory --affinity --nice --ionice"
   local watching="--headless --log-format --log-file --stats --metrics --trace"
-  local running="$resources --policy --gpu-threshold --io $isolation $watching
-    --progress -q --quiet -v --verbose"
+  local running="$resources --no-adapt --policy --gpu-threshold --io $isolation
+    $watching --progress -q --quiet -v --verbose"
   local output="-o --output --no-sync"
   local stream="$output --segment-size $running"
   local segments="--segment-rows --first-index --partial"

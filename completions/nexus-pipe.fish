@@ -75,6 +75,7 @@ complete -c nexus-pipe -n $resources -l max-inflight -x -d "At most so many segm
 complete -c nexus-pipe -n "__nexus_pipe_on encrypt decrypt run devices" -l segment-size -x -d "Bytes of a segment"
 complete -c nexus-pipe -n $resources -l backend -x -a "(__nexus_pipe_backends)" -d "Only this plugin's devices"
 complete -c nexus-pipe -n "__nexus_pipe_on encrypt decrypt run prove verify digest devices plugins" -l plugin-dir -x -a "(__fish_complete_directories)" -d "Look for plugins here alone"
+complete -c nexus-pipe -n $stream -l no-adapt -d "Do not follow the load of the machine"
 complete -c nexus-pipe -n $stream -l policy -x -a "lect threshold round-robin" -d "Choice of device"
 complete -c nexus-pipe -n $stream -l gpu-threshold -x -d "Segments from this size on are large"
 complete -c nexus-pipe -n $stream -l io -x -a "auto uring threads" -d "How files are read and written"

@@ -46,7 +46,7 @@ std::size_t buffer::capacity() const noexcept {
 
 void buffer::reset() noexcept {
   if (data_ == nullptr) return;
-  pool_->take_back(*this);
+  pool_->put_back(*this);
   data_ = nullptr;
   fd_ = -1;
 }
@@ -92,11 +92,13 @@ buffer buffer_pool::take(std::size_t size, buffer_use use) {
   return lent;
 }
 
-void buffer_pool::take_back(buffer& lent) noexcept {
+void buffer_pool::put_back(buffer& lent) noexcept {
   const std::size_t rounded = page_rounded(lent.size_);
   const block memory{lent.data_, lent.fd_};
   // What other processes cannot see is of no use any more.
-  if (shared_ && memory.fd < 0) return unmap(memory, rounded);
+  const bool useless = shared_ && memory.fd < 0;
+  if (useless || (limit_ != 0 && bytes_ > limit_))
+    return unmap(memory, rounded);
   free_[shelf_for(rounded, lent.use_)].push_back(memory);
 }
 
@@ -112,6 +114,18 @@ void buffer_pool::trim() noexcept {
     for (const block& memory : list) unmap(memory, where.first);
     list.clear();
   }
+}
+
+bool buffer_pool::trim_to_limit(std::uint64_t most) noexcept {
+  std::uint64_t given = 0;
+  for (auto& [where, list] : free_) {
+    for (; !list.empty() && limit_ != 0 && bytes_ > limit_; list.pop_back()) {
+      if (given >= most) return false;
+      unmap(list.back(), where.first);
+      given += where.first;
+    }
+  }
+  return true;
 }
 
 }  // namespace nexus

@@ -66,7 +66,7 @@ class buffer_pool {
   buffer_pool& operator=(const buffer_pool&) = delete;
 
   // Bytes to stay within: what is not on loan goes back to the system before
-  // more is taken. 0: none.
+  // more is taken, and what comes back beyond them at once. 0: none.
   void set_limit(std::uint64_t limit) noexcept { limit_ = limit; }
   // From now on buffers are memfds, which a device in a process of its own
   // maps; where the system has no descriptors left, they are as before. What is
@@ -81,6 +81,9 @@ class buffer_pool {
                             buffer_use use = buffer_use::input);
   // Gives what is not on loan back to the system.
   void trim() noexcept;
+  // The same, but keeps what the limit allows, and gives back no more than
+  // about `most` bytes. False: there is more to give.
+  bool trim_to_limit(std::uint64_t most) noexcept;
 
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
   [[nodiscard]] std::uint64_t peak_bytes() const noexcept { return peak_; }
@@ -98,7 +101,7 @@ class buffer_pool {
     return {rounded, shared_ ? use : buffer_use::input};
   }
   [[nodiscard]] block make(std::size_t rounded, buffer_use use) noexcept;
-  void take_back(buffer& lent) noexcept;
+  void put_back(buffer& lent) noexcept;
   void unmap(const block& memory, std::size_t rounded) noexcept;
 
   std::map<shelf, std::vector<block>> free_;

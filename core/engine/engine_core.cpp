@@ -34,6 +34,8 @@ engine_core::engine_core(engine_options given)
            [this] {
              for (run* active : runs_) active->tick();
            }),
+      watch(loop, blocking, options.roots,
+            [this](const auto& reading) { follow(reading); }),
       keep_running_(loop.get_executor()),
       lane_timer_(loop) {
   buffers.on_unmap([this](std::byte* memory) { imports.forget(memory); });
@@ -416,7 +418,7 @@ void engine_core::learn_support(const std::string& operation) {
 
 const hardware& engine_core::machine() {
   const std::lock_guard lock(machine_mutex_);
-  if (!machine_) machine_ = hwinfo::read_for_runs();
+  if (!machine_) machine_ = hwinfo::read_for_runs(options.roots);
   return *machine_;
 }
 
@@ -469,7 +471,7 @@ void engine_core::release(std::uint64_t size) {
 }
 
 std::uint64_t engine_core::window_bytes() const noexcept {
-  return budget_bytes() - std::min(budget_bytes(), set_aside_);
+  return allowed_bytes() - std::min(allowed_bytes(), set_aside_);
 }
 
 void engine_core::give_back(std::uint64_t size) {
@@ -478,8 +480,10 @@ void engine_core::give_back(std::uint64_t size) {
 }
 
 void engine_core::add_run(run* added) {
+  if (runs_.empty() && load_) allow(load_->resume(now_seconds()));
   runs_.push_back(added);
   beat.start();
+  if (options.adapt) watch.start();
 }
 
 void engine_core::remove_run(run* removed) {
@@ -487,6 +491,7 @@ void engine_core::remove_run(run* removed) {
   budget_changed.notify_all();  // the shares of the others grow
   if (!runs_.empty()) return;
   beat.stop();
+  watch.stop();
   lane_timer_.cancel();
   buffers.trim();
 }

@@ -21,6 +21,7 @@
 #include "engine/buffer_pool.hpp"
 #include "engine/heartbeat.hpp"
 #include "engine/import_cache.hpp"
+#include "engine/load_watch.hpp"
 #include "engine/scheduler.hpp"
 #include "io/io_service.hpp"
 
@@ -103,6 +104,10 @@ class engine_core {
   // A run's part of the window, in segments of its working set; at least one.
   [[nodiscard]] std::uint32_t window_for(std::uint64_t working_set) const;
   [[nodiscard]] std::uint64_t budget_bytes() const noexcept;
+  // Jobs at once that the budget holds as it is now, with a segment for each;
+  // at least one.
+  [[nodiscard]] std::uint32_t jobs_now(std::uint64_t working_set,
+                                       std::uint64_t worker);
   [[nodiscard]] std::uint32_t cpu_workers() const noexcept;
   // (any thread) As far as runs need it; read on the first call.
   [[nodiscard]] const hardware& machine();
@@ -129,6 +134,7 @@ class engine_core {
   [[nodiscard]] std::string reason_unused(const probed_device& probed) const;
 
   [[nodiscard]] std::vector<device_telemetry> device_report() const;
+  [[nodiscard]] load_telemetry load_report() const;
   // What logs call a lane: "W3", the lanes of all CPUs in a row, or "GPU0".
   [[nodiscard]] std::string worker_name(std::uint32_t device,
                                         std::uint32_t lane) const;
@@ -145,12 +151,14 @@ class engine_core {
   plugin_loader loader;
   std::vector<std::unique_ptr<device>> devices;  // by scheduler number
   std::vector<device_telemetry> device_counts;   // likewise
+  load_telemetry load_counts;
   nexus::scheduler scheduler;
   wait_list lanes_changed;
   wait_list budget_changed;
   import_cache imports;
   buffer_pool buffers;
   heartbeat beat;
+  load_watch watch;
 
  private:
   struct opening {
@@ -166,6 +174,10 @@ class engine_core {
   void add_device(std::unique_ptr<device> opened);
   void log_opened(std::uint32_t number) const;
   void learn(std::uint32_t number, const std::string& operation);
+  // engine_load.cpp
+  void follow(const hwinfo::pressure_reading& reading);
+  void allow(const load_allowance& allowed);
+  void give_back_buffers();
   std::vector<worker_binding> lanes_of(const probed_device& probed) const;
 
   asio::executor_work_guard<asio::io_context::executor_type> keep_running_;
@@ -175,6 +187,8 @@ class engine_core {
   std::mutex machine_mutex_;
   std::optional<hardware> machine_;
   std::optional<parallelism_profile> profile_;
+  std::optional<load_control> load_;
+  [[nodiscard]] std::uint64_t allowed_bytes() const noexcept;
   [[nodiscard]] std::uint64_t window_bytes() const noexcept;
   std::uint64_t reserved_ = 0;
   std::uint64_t set_aside_ = 0;

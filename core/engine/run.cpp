@@ -108,6 +108,7 @@ task<status> run::begin() {
   io_ = *io;
   io_->report(before_.io);
   before_.devices = core_.device_report();
+  before_.load = core_.load_report();
   reader_.emplace(std::move(*from_), *io_, core_.blocking, owner_);
   writer_.emplace(std::move(*to_), *io_, core_.blocking, owner_ + 1);
   if (status opened = reader_->open(); !opened.ok()) co_return opened;
@@ -180,10 +181,9 @@ task<status> run::prepare() {
   auto layout = choose_layout();
   if (!layout.ok()) co_return layout.error();
   layout_ = std::move(*layout);
-  status shared = share_memory();
-  if (!shared.ok()) co_return shared;
-  for (const auto id : operation_ids_)
-    core_.scheduler.set_window(id, core_.window_for(layout_.working_set));
+  status fits = check_jobs();
+  if (!fits.ok()) co_return fits;
+  adapt();
   tell_setup();
   co_return status{};
 }
@@ -254,20 +254,46 @@ bool run::reads_in_place() const {
   return reader_->memory().has_value() && plan_.record_head == 0;
 }
 
+// Whether a job of each stage fits beside a segment.
+status run::check_jobs() {
+  limits_.resize(plan_.stages.size());
+  for (const auto& stage : plan_.stages) {
+    if (stage.worker_bytes == 0) continue;
+    auto profile = core_.profile_for(layout_.working_set, stage.worker_bytes);
+    if (!profile.ok()) return profile.error();
+  }
+  return {};
+}
+
 // What running jobs take beside their buffers is set aside from the budget for
 // as long as the run lasts; the window shares the rest.
-status run::share_memory() {
-  limits_.resize(plan_.stages.size());
+void run::adapt() {
+  if (limits_.empty()) return;  // not as far as that
+  core_.give_back(std::exchange(held_bytes_, 0));
   for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
     const std::uint64_t each = plan_.stages[i].worker_bytes;
     if (each == 0) continue;
-    auto profile = core_.profile_for(layout_.working_set, each);
-    if (!profile.ok()) return profile.error();
-    limits_[i].most = profile->cpu_workers;
-    held_bytes_ += each * profile->cpu_workers;
+    limits_[i].most = core_.jobs_now(layout_.working_set, each);
+    held_bytes_ += each * limits_[i].most;
   }
   core_.set_aside(held_bytes_);
-  return {};
+  for (const auto id : operation_ids_)
+    core_.scheduler.set_window(id, core_.window_for(layout_.working_set));
+  slot_freed_.notify_all();
+}
+
+std::uint64_t run::job_bytes() const noexcept {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < limits_.size(); ++i)
+    sum += limits_[i].running * plan_.stages[i].worker_bytes;
+  return sum;
+}
+
+std::uint64_t run::least_bytes() const noexcept {
+  std::uint64_t worker = 0;
+  for (const auto& stage : plan_.stages)
+    worker = std::max(worker, stage.worker_bytes);
+  return layout_.working_set + worker;
 }
 
 bool run::devices_take(const segment_layout& layout) const {
@@ -388,6 +414,10 @@ telemetry run::snapshot() const {
   t.window_used = slots_;
   t.window_peak = peak_slots_;
   t.budget_bytes = core_.budget_bytes();
+  t.load = core_.load_report();
+  t.load.readings -= before_.load.readings;
+  t.load.shrinks -= before_.load.shrinks;
+  t.load.growths -= before_.load.growths;
   t.buffer_bytes = core_.buffers.bytes();
   t.buffer_peak_bytes = core_.buffers.peak_bytes();
   if (io_ != nullptr) io_->report(t.io);

@@ -37,6 +37,12 @@ class run : public std::enable_shared_from_this<run> {
   // About every 100 ms: reports progress.
   void tick();
   [[nodiscard]] telemetry snapshot() const;
+  // What the engine may use has changed.
+  void adapt();
+  // What running jobs take beside their buffers.
+  [[nodiscard]] std::uint64_t job_bytes() const noexcept;
+  // Without which it could not go on.
+  [[nodiscard]] std::uint64_t least_bytes() const noexcept;
 
  private:
   struct segment;
@@ -48,7 +54,7 @@ class run : public std::enable_shared_from_this<run> {
   task<status> run_prologue();
   task<status> prepare();
   task<status> find_devices();
-  status share_memory();
+  status check_jobs();
   result<segment_layout> choose_layout();
   [[nodiscard]] bool reads_in_place() const;
   [[nodiscard]] bool devices_take(const segment_layout& layout) const;

@@ -32,6 +32,7 @@ std::uint32_t scheduler::add_device(const scheduler_device& spec) {
   device_entry d;
   d.spec = spec;
   d.spec.lane_depth = std::max(1u, spec.lane_depth);
+  d.open_lanes = spec.lanes;
   d.lanes.resize(spec.lanes);
   d.jobs.resize(std::size_t{spec.lanes} * d.spec.lane_depth);
   skill unskilled;
@@ -65,6 +66,12 @@ void scheduler::set_support(std::uint32_t device, std::uint32_t operation,
   skill& s = devices_[device].skills[operation];
   s.able = devices_[device].usable();
   s.limits = support;
+}
+
+void scheduler::set_open_lanes(std::uint32_t device, std::uint32_t lanes) {
+  if (device >= devices_.size()) return;
+  device_entry& d = devices_[device];
+  d.open_lanes = std::min(d.spec.lanes, std::max(1u, lanes));
 }
 
 void scheduler::set_window(std::uint32_t operation, std::uint32_t segments) {
@@ -108,7 +115,7 @@ std::uint32_t scheduler::busy_lanes(std::uint32_t device) const {
 std::uint32_t scheduler::total_depth() const {
   std::uint32_t depth = 0;
   for (const device_entry& d : devices_)
-    if (d.usable()) depth += d.spec.lanes * d.spec.lane_depth;
+    if (d.usable()) depth += d.open_lanes * d.spec.lane_depth;
   return depth;
 }
 
@@ -148,7 +155,7 @@ std::optional<placement> scheduler::least_queued(std::uint32_t index) const {
   const device_entry& d = devices_[index];
   std::uint32_t fewest = d.spec.lane_depth;
   std::optional<placement> where;
-  for (std::uint32_t l = 0; l < d.spec.lanes && fewest > 0; ++l) {
+  for (std::uint32_t l = 0; l < d.open_lanes && fewest > 0; ++l) {
     if (d.lanes[l].queued >= fewest) continue;
     fewest = d.lanes[l].queued;
     where = placement{index, l};
@@ -300,7 +307,7 @@ std::optional<placement> scheduler::by_turns() {
   for (const bool later : {true, false}) {
     for (const std::uint32_t i : candidates_) {
       const device_entry& d = devices_[i];
-      for (std::uint32_t l = 0; l < d.spec.lanes; ++l) {
+      for (std::uint32_t l = 0; l < d.open_lanes; ++l) {
         const bool after =
             i > turn_.device || (i == turn_.device && l > turn_.lane);
         if (after != later || d.lanes[l].queued >= d.spec.lane_depth) continue;

@@ -82,6 +82,10 @@ class scheduler {
   // slow device helps only as long as the window lets the others go on.
   void set_window(std::uint32_t operation, std::uint32_t segments);
 
+  // Only the first of a device's lanes get jobs from now on, at least one; the
+  // others finish what they have.
+  void set_open_lanes(std::uint32_t device, std::uint32_t lanes);
+
   // Where to put the job now, counted as queued there. Empty: nothing has room
   // that would not be a loss; ask again after a finish() or at next_change().
   [[nodiscard]] std::optional<placement> place(const schedule_request& request,
@@ -119,7 +123,7 @@ class scheduler {
   [[nodiscard]] std::uint32_t queued(std::uint32_t device) const;
   // Lanes that have a job.
   [[nodiscard]] std::uint32_t busy_lanes(std::uint32_t device) const;
-  // Jobs that all lanes hold when full.
+  // Jobs that all open lanes hold when full.
   [[nodiscard]] std::uint32_t total_depth() const;
 
  private:
@@ -146,6 +150,7 @@ class scheduler {
 
   struct device_entry {
     scheduler_device spec;
+    std::uint32_t open_lanes = 0;  // the first ones, that get jobs
     std::uint32_t queued = 0;
     std::vector<lane_entry> lanes;
     std::vector<queued_job> jobs;  // lane_depth places per lane, oldest first

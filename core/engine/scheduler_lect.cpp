@@ -55,9 +55,9 @@ scheduler::survey scheduler::look(const schedule_request& request,
     const bool known = d.skills[request.operation].model.knows(request.bytes);
     const std::uint32_t depth =
         known || candidates_.size() == 1 ? d.spec.lane_depth : 1;
-    seen.rate_of_all += rate * d.spec.lanes;
+    seen.rate_of_all += rate * d.open_lanes;
     offer room;
-    for (std::uint32_t l = 0; l < d.spec.lanes; ++l) {
+    for (std::uint32_t l = 0; l < d.open_lanes; ++l) {
       const std::uint32_t queued = d.lanes[l].queued;
       const double wait = queued > 0 ? backlog(d, l, now) : 0;
       const offer here{wait + time, {i, l}, queued, true};

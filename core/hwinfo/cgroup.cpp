@@ -163,13 +163,15 @@ void note_quota(cgroup_facts& facts, std::uint64_t quota, std::uint64_t period,
 }
 
 void read_v2(const level& at, cgroup_facts& facts) {
+  if (facts.own_v2.empty()) facts.own_v2 = at.directory;
   std::optional<std::uint64_t> used;  // the kernel adds up memory.stat slowly
-  for (const char* name : {"memory.max", "memory.high"}) {
-    const auto limit = number_in(at.directory + '/' + name);
+  for (const std::string kind : {"max", "high"}) {
+    const auto limit = number_in(at.directory + "/memory." + kind);
     if (!limit) continue;
     if (!used) used = used_in(at.directory, "/memory.current", "inactive_file");
     facts.memory.push_back(
-        {"cgroup " + std::string(name) + " of " + at.name, *limit, *used});
+        {"cgroup memory." + kind + " of " + at.name, *limit, *used});
+    facts.hits.push_back({at.directory + "/memory.events", kind});
   }
   const auto text = read_text(at.directory + "/cpu.max");
   if (!text) return;
@@ -185,6 +187,7 @@ void read_v1_memory(const level& at, cgroup_facts& facts) {
   facts.memory.push_back(
       {"cgroup memory.limit_in_bytes of " + at.name, *limit,
        used_in(at.directory, "/memory.usage_in_bytes", "total_inactive_file")});
+  facts.hits.push_back({at.directory + "/memory.failcnt", ""});
 }
 
 void read_v1_cpu(const level& at, cgroup_facts& facts) {
@@ -209,6 +212,12 @@ std::vector<level> own_levels(const std::string& mine,
 }
 
 }  // namespace
+
+std::optional<std::uint64_t> hit_counter::read() const {
+  const auto text = read_text(file);
+  if (!text) return std::nullopt;
+  return key.empty() ? parse_u64(*text) : field(*text, key);
+}
 
 cgroup_facts read_cgroups(const hardware_roots& roots) {
   struct hierarchy {

@@ -8,9 +8,19 @@
 
 namespace nexus::hwinfo {
 
+// Where it is counted how often a limit was reached.
+struct hit_counter {
+  std::string file;
+  std::string key;  // of the line; empty: the file is the number
+
+  [[nodiscard]] std::optional<std::uint64_t> read() const;
+};
+
 struct cgroup_facts {
   std::vector<memory_limit> memory;  // from the leaf to the root
-  std::optional<double> cpu_quota;   // processors' worth, the smallest
+  std::vector<hit_counter> hits;     // of each of these limits
+  std::string own_v2;  // directory of the process's own, where there is one
+  std::optional<double> cpu_quota;  // processors' worth, the smallest
   std::string cpu_quota_origin;
 };
 

@@ -19,7 +19,7 @@ std::optional<std::uint64_t> kib_field(std::string_view text,
   return *value * kib;
 }
 
-void read_meminfo(const std::string& text, memory_facts& facts) {
+void parse_meminfo(const std::string& text, memory_facts& facts) {
   facts.total_bytes = kib_field(text, "MemTotal:").value_or(0);
   // Kernels before 3.14 and some containers do not show MemAvailable.
   facts.available_bytes =
@@ -53,11 +53,16 @@ void read_rlimits(const hardware_roots& roots, memory_facts& facts) {
 
 }  // namespace
 
-memory_facts read_memory(const hardware_roots& roots) {
+memory_facts read_meminfo(const hardware_roots& roots) {
   memory_facts facts;
   if (const auto text = read_text(roots.proc + "/meminfo")) {
-    read_meminfo(*text, facts);
+    parse_meminfo(*text, facts);
   }
+  return facts;
+}
+
+memory_facts read_memory(const hardware_roots& roots) {
+  memory_facts facts = read_meminfo(roots);
   read_rlimits(roots, facts);
   return facts;
 }

@@ -13,6 +13,9 @@ struct memory_facts {
   std::vector<memory_limit> limits;  // RLIMIT_AS and RLIMIT_DATA where set
 };
 
+// The first two alone.
+memory_facts read_meminfo(const hardware_roots& roots);
+
 // Reads meminfo, self/limits and self/status under roots.proc. What cannot be
 // read is left at 0.
 memory_facts read_memory(const hardware_roots& roots);

@@ -48,6 +48,13 @@ bitmap read_affinity() {
   return mask;
 }
 
+// Whether hwloc shows another machine than this one.
+bool is_made_up() {
+  for (const char* by : {"HWLOC_SYNTHETIC", "HWLOC_XMLFILE", "HWLOC_FSROOT"})
+    if (std::getenv(by) != nullptr) return true;
+  return false;
+}
+
 // Leaves out all that costs time and is not asked for: PCI and other devices,
 // small caches, and the cpuid walk, which moves this thread over every
 // processor.
@@ -195,10 +202,14 @@ std::vector<numa_node> read_nodes(const hardware_roots& roots,
   return nodes;
 }
 
+std::uint32_t count_allowed() {
+  if (is_made_up()) return 0;
+  const bitmap mask = read_affinity();
+  return mask ? static_cast<std::uint32_t>(indices(mask.get()).size()) : 0;
+}
+
 void read_processors(hardware& machine, const hardware_roots& roots) {
-  for (const char* made_up :
-       {"HWLOC_SYNTHETIC", "HWLOC_XMLFILE", "HWLOC_FSROOT"})
-    if (std::getenv(made_up) != nullptr) return read_topology(machine);
+  if (is_made_up()) return read_topology(machine);
   auto online = parse_list(
       read_text(roots.sys + "/devices/system/cpu/online").value_or(""));
   const bitmap mask = read_affinity();

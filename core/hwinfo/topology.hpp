@@ -20,6 +20,10 @@ void read_topology(hardware& machine);
 // counts.
 void read_processors(hardware& machine, const hardware_roots& roots);
 
+// Processors that the calling thread may run on; 0 where that is unknown, or
+// the machine is made up as above.
+std::uint32_t count_allowed();
+
 // The nodes under roots.sys with those of their processors that are allowed; at
 // least one, and every allowed processor is in one.
 std::vector<numa_node> read_nodes(const hardware_roots& roots,

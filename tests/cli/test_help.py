@@ -49,7 +49,7 @@ class Help(harness.CommandTest):
                    "--memory-fraction", "--max-inflight", "--segment-size",
                    "--backend", "--plugin-dir", "--policy", "--gpu-threshold",
                    "--io", "--progress", "-q", "-v", "--no-sync", "-h",
-                   "--help"}
+                   "--help", "--no-adapt"}
         for command in STREAMS:
             self.assertLessEqual(streams, options_in(self.help[command]))
         self.assertLessEqual({"-r", "-R", "-i", "-p", "-a", "--passphrase-fd",

@@ -221,8 +221,9 @@ TEST(Arguments, HandEngineOptionsOn) {
                                    "cpu",         "--segment-size",
                                    "1M",          "--gpu-threshold",
                                    "8M",          "-v",
-                                   "--telemetry", "t.json",
-                                   "--progress",  "never"});
+                                   "--no-adapt",  "--telemetry",
+                                   "t.json",      "--progress",
+                                   "never"});
   const engine_options& engine = given.stream.engine;
   EXPECT_EQ(engine.max_threads, 3u);
   EXPECT_EQ(engine.memory_bytes, 512u << 20);
@@ -232,6 +233,7 @@ TEST(Arguments, HandEngineOptionsOn) {
   EXPECT_EQ(engine.backend, "cpu");
   EXPECT_EQ(engine.segment_bytes, 1u << 20);
   EXPECT_EQ(engine.gpu_threshold_bytes, 8u << 20);
+  EXPECT_FALSE(engine.adapt);
   EXPECT_TRUE(given.stream.verbose);
   EXPECT_EQ(given.stream.telemetry_file, "t.json");
   EXPECT_EQ(given.stream.progress, progress_mode::never);

@@ -170,5 +170,42 @@ TEST(BufferPool, LeavesNothingMappedBehind) {
   EXPECT_FALSE(mapped(was + 5 * huge - page));
 }
 
+TEST(BufferPool, WhatIsBeyondTheLimitGoesBackAtOnce) {
+  buffer_pool pool;
+  std::vector<buffer> lent;
+  for (int i = 0; i < 8; ++i) lent.push_back(pool.take(16 * page));
+  pool.set_limit(5 * 16 * page);
+  EXPECT_EQ(pool.bytes(), 8 * 16 * page);  // all of it is on loan
+  std::byte* const first = lent.back().data();
+  lent.pop_back();
+  EXPECT_FALSE(mapped(first));
+  EXPECT_EQ(pool.bytes(), 7 * 16 * page);
+  lent.clear();
+  EXPECT_EQ(pool.bytes(), 5 * 16 * page);
+  EXPECT_EQ(pool.peak_bytes(), 8 * 16 * page);
+}
+
+TEST(BufferPool, TrimsToTheLimitInParts) {
+  buffer_pool pool;
+  std::vector<std::byte*> gone;
+  pool.on_unmap([&gone](std::byte* data) { gone.push_back(data); });
+  {
+    std::vector<buffer> lent;
+    for (int i = 0; i < 8; ++i) lent.push_back(pool.take(16 * page));
+  }
+  EXPECT_TRUE(pool.trim_to_limit(page));  // there is none
+  EXPECT_EQ(pool.bytes(), 8 * 16 * page);
+  pool.set_limit(3 * 16 * page);
+  EXPECT_FALSE(pool.trim_to_limit(2 * 16 * page));
+  EXPECT_EQ(pool.bytes(), 6 * 16 * page);
+  EXPECT_TRUE(pool.trim_to_limit(100 * 16 * page));
+  EXPECT_EQ(pool.bytes(), 3 * 16 * page);
+  EXPECT_EQ(gone.size(), 5u);
+  for (std::byte* data : gone) EXPECT_FALSE(mapped(data));
+  const buffer again = pool.take(16 * page);
+  ASSERT_TRUE(again);
+  std::memset(again.data(), 1, again.size());
+}
+
 }  // namespace
 }  // namespace nexus::test

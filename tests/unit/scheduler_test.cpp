@@ -744,5 +744,44 @@ TEST(Property, RandomEventsKeepThePromises) {
   }
 }
 
+// ---- open lanes -------------------------------------------------------------
+
+TEST(OpenLanes, OnlyTheFirstGetJobs) {
+  for (const auto policy : {schedule_policy::lect, schedule_policy::threshold,
+                            schedule_policy::round_robin}) {
+    scheduler s = make(policy, {{false, 4, 2}});
+    EXPECT_EQ(s.total_depth(), 8u);
+    s.set_open_lanes(0, 2);
+    EXPECT_EQ(s.total_depth(), 4u);
+    std::vector<std::string> seen;
+    for (int i = 0; i < 5; ++i) seen.push_back(put(s, mib));
+    EXPECT_EQ(seen, (std::vector<std::string>{"0.0", "0.1", "0.0", "0.1", "-"}))
+        << static_cast<int>(policy);
+    s.set_open_lanes(0, 100);
+    EXPECT_EQ(put(s, mib), "0.2");
+  }
+}
+
+TEST(OpenLanes, TheOthersFinishWhatTheyHave) {
+  scheduler s = make(schedule_policy::lect, {{false, 2, 1}});
+  EXPECT_EQ(put(s, mib), "0.0");
+  EXPECT_EQ(put(s, mib), "0.1");
+  s.set_open_lanes(0, 1);
+  EXPECT_EQ(s.busy_lanes(0), 2u);
+  end(s, 0, mib, 0, 1, job_end::ok, 1);
+  EXPECT_EQ(s.busy_lanes(0), 1u);
+  EXPECT_EQ(put(s, mib, 1), "-");
+  end(s, 0, mib, 0, 2);
+  EXPECT_EQ(put(s, mib, 2), "0.0");
+}
+
+TEST(OpenLanes, OneIsAlwaysOpen) {
+  scheduler s = make(schedule_policy::lect, {{false, 2, 1}});
+  s.set_open_lanes(0, 0);
+  s.set_open_lanes(7, 1);  // there is none
+  EXPECT_EQ(put(s, mib), "0.0");
+  EXPECT_EQ(put(s, mib), "-");
+}
+
 }  // namespace
 }  // namespace nexus

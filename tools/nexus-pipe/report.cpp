@@ -75,6 +75,14 @@ std::string io_line(const io_telemetry& io) {
   return line;
 }
 
+std::string load_line(const load_telemetry& load) {
+  return "load: shrunk " + std::to_string(load.shrinks) + " times, to " +
+         format_bytes(load.least_budget_bytes) + ", grown " +
+         std::to_string(load.growths) + " times, now " +
+         format_bytes(load.budget_bytes) + " and " +
+         std::to_string(load.workers) + " workers: " + load.reason;
+}
+
 std::string stall_line(const stall_telemetry& stalls) {
   return "waits, summed over segments: window " + seconds_text(stalls.window) +
          ", read " + seconds_text(stalls.read) + ", device " +
@@ -119,6 +127,16 @@ json to_json(const stall_telemetry& stalls) {
           {"reorder", stalls.reorder}, {"write", stalls.write}};
 }
 
+json to_json(const load_telemetry& load) {
+  return {{"readings", load.readings},
+          {"budget_bytes", load.budget_bytes},
+          {"least_budget_bytes", load.least_budget_bytes},
+          {"workers", load.workers},
+          {"shrinks", load.shrinks},
+          {"growths", load.growths},
+          {"reason", load.reason}};
+}
+
 json to_json(const telemetry& run) {
   json devices = json::array();
   for (const device_telemetry& device : run.devices) {
@@ -143,6 +161,7 @@ json to_json(const telemetry& run) {
       {"buffer_peak_bytes", run.buffer_peak_bytes},
       {"io", to_json(run.io)},
       {"stalls", to_json(run.stalls)},
+      {"load", to_json(run.load)},
       {"loop_beats", run.loop_beats},
       {"loop_stall_p99_seconds", run.loop_stall_p99_seconds},
       {"loop_stall_max_seconds", run.loop_stall_max_seconds},
@@ -181,6 +200,8 @@ std::vector<std::string> summarize(const telemetry& run) {
                   std::to_string(run.window_peak) + ", buffers " +
                   format_bytes(run.buffer_peak_bytes) + " of " +
                   format_bytes(run.budget_bytes));
+  if (run.load.shrinks + run.load.growths != 0)
+    lines.push_back(load_line(run.load));
   lines.push_back(io_line(run.io));
   for (const device_telemetry& device : run.devices) {
     lines.push_back(device_line(device));

@@ -123,6 +123,8 @@ void add_stream(option_set& options, stream_words& into, stream_kind kind) {
   }
   options.value("IN", into.input, "", "The input; - or none: standard input");
   add_resources(options, into.engine, kind);
+  options.flag("--no-adapt", into.engine.no_adapt,
+               "Do not shrink and grow with the machine's load");
   options.value("--policy", into.engine.policy, "NAME",
                 "Choice of device: lect, threshold or round-robin");
   options.value("--gpu-threshold", into.engine.gpu_threshold, "SIZE",
@@ -195,6 +197,7 @@ engine_options read_engine(const engine_words& from, word_reader& reader) {
   reader.choice(from.io, "--io", io_modes, into.io);
   into.backend = from.backend.value_or("");
   into.isolation = read_isolation(from.isolation, reader);
+  into.adapt = !from.no_adapt;
   for (const std::string& directory : from.plugin_dirs) {
     into.plugin_directories.push_back(absolute(directory, reader));
   }

@@ -84,6 +84,7 @@ struct engine_words {
   word backend, policy, gpu_threshold, io;
   std::vector<std::string> plugin_dirs;
   isolation_words isolation;
+  bool no_adapt = false;
 };
 
 struct watch_words {

@@ -68,6 +68,13 @@ struct engine_options {
   double memory_fraction = 0.5;
   std::uint32_t max_inflight = 64;
   std::optional<std::uint32_t> max_threads;
+  // Once a second, while runs are under way, the budget and the workers follow
+  // the memory and processors that are left to the process: they shrink under
+  // pressure, a budget or number that was asked for too, and grow back to what
+  // they were, never beyond (docs/architecture.md, "Adapting to the load").
+  bool adapt = true;
+  // Where the machine is read, at the start and then.
+  hardware_roots roots;
   // Bytes of a segment; else chosen for the operation and the devices.
   std::optional<std::uint64_t> segment_bytes;
 

@@ -52,6 +52,18 @@ struct stall_telemetry {
   double write = 0;    // being written
 };
 
+// How the engine follows the load of the machine. Shared by its runs; what is
+// counted is counted from the run's beginning.
+struct load_telemetry {
+  std::uint64_t readings = 0;
+  std::uint64_t budget_bytes = 0;        // allowed now
+  std::uint64_t least_budget_bytes = 0;  // since the engine began
+  std::uint32_t workers = 0;             // of the CPU, allowed a job now
+  std::uint64_t shrinks = 0;             // of the budget or the workers
+  std::uint64_t growths = 0;
+  std::string reason;  // of the last change; empty: there was none
+};
+
 struct telemetry {
   std::string operation;
   double elapsed_seconds = 0;
@@ -65,13 +77,14 @@ struct telemetry {
   std::uint32_t window = 0;       // segments allowed in flight
   std::uint32_t window_used = 0;  // now
   std::uint32_t window_peak = 0;
-  std::uint64_t budget_bytes = 0;
+  std::uint64_t budget_bytes = 0;  // at the start; load has what is allowed now
   // Host buffers that really exist, and did at one time, of all runs of the
   // engine.
   std::uint64_t buffer_bytes = 0;
   std::uint64_t buffer_peak_bytes = 0;
   io_telemetry io;
   stall_telemetry stalls;
+  load_telemetry load;
   // The engine thread's own delays, over all its runs: how late it served a 10
   // ms heartbeat, less what it waited for a processor.
   std::uint64_t loop_beats = 0;
