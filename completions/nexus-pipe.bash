@@ -34,6 +34,10 @@ _nexus_pipe_options() {
       ;;
     devices) echo "--json --segment-size $resources" ;;
     plugins) echo "--why --json --plugin-dir" ;;
+    bench)
+      echo "--op --backend --max-threads --plugin-dir --dir --quick --size
+        --repeat --report --json -q --quiet"
+      ;;
     run) echo "--set $stream" ;;
   esac
   echo "-h --help"
@@ -45,19 +49,24 @@ _nexus_pipe() {
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
     COMPREPLY=($(compgen -W "encrypt decrypt keygen prove verify digest join
-      inspect run devices plugins help --help --version" -- "$cur"))
+      inspect run devices plugins bench help --help --version" -- "$cur"))
     return
   fi
   case $prev in
     -o | --output | -i | --identity | -R | --recipients-file | \
-      --passphrase-file | --data | --log-file | --metrics | --trace)
+      --passphrase-file | --data | --log-file | --metrics | --trace | \
+      --report)
       compopt -o filenames 2>/dev/null
       mapfile -t COMPREPLY < <(compgen -f -- "$cur")
       return
       ;;
-    --plugin-dir)
+    --plugin-dir | --dir)
       compopt -o filenames 2>/dev/null
       mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+      return
+      ;;
+    --op)
+      COMPREPLY=($(compgen -W "encrypt decrypt prove verify digest" -- "$cur"))
       return
       ;;
     --policy)
@@ -112,7 +121,7 @@ _nexus_pipe() {
       --memory-fraction | --max-inflight | --segment-size | --gpu-threshold | \
       --worker-memory | --affinity | --nice | \
       --set | --first-index | --root | --length | --extract-proof | \
-      --extract-public-values)
+      --extract-public-values | --size | --repeat)
       return
       ;;
   esac
@@ -120,7 +129,7 @@ _nexus_pipe() {
     COMPREPLY=($(compgen -W "$(_nexus_pipe_options "$command")" -- "$cur"))
   elif [[ $command == help ]]; then
     COMPREPLY=($(compgen -W "encrypt decrypt keygen prove verify digest join
-      inspect run devices plugins" -- "$cur"))
+      inspect run devices plugins bench" -- "$cur"))
   else
     compopt -o filenames 2>/dev/null
     mapfile -t COMPREPLY < <(compgen -f -- "$cur")

@@ -9,9 +9,10 @@ function __nexus_pipe_backends
         string match -rg '"plugin": "([a-z0-9-]*)"' | sort -u
 end
 
-set -l none "not __nexus_pipe_on encrypt decrypt keygen prove verify digest join inspect run devices plugins help"
+set -l none "not __nexus_pipe_on encrypt decrypt keygen prove verify digest join inspect run devices plugins bench help"
 set -l stream "__nexus_pipe_on encrypt decrypt run prove verify digest"
 set -l resources "__nexus_pipe_on encrypt decrypt run prove verify digest devices"
+set -l workers "__nexus_pipe_on encrypt decrypt run prove verify digest devices bench"
 set -l segments "__nexus_pipe_on prove digest"
 set -l passphrase "__nexus_pipe_on encrypt decrypt"
 
@@ -30,6 +31,7 @@ complete -c nexus-pipe -n $none -a inspect -d "Show what a file or a stream of p
 complete -c nexus-pipe -n $none -a run -d "Run an operation of a plugin"
 complete -c nexus-pipe -n $none -a devices -d "Show machine and devices"
 complete -c nexus-pipe -n $none -a plugins -d "List the plugins"
+complete -c nexus-pipe -n $none -a bench -d "Measure this machine"
 complete -c nexus-pipe -n $none -a help -d "Show the options of a command"
 
 # Keys.
@@ -68,13 +70,13 @@ complete -c nexus-pipe -n "__nexus_pipe_on encrypt decrypt run keygen prove join
 complete -c nexus-pipe -n "__nexus_pipe_on encrypt decrypt run prove join" -l no-sync -d "Do not wait for the disk"
 
 # Resources.
-complete -c nexus-pipe -n $resources -l max-threads -x -d "At most so many workers"
+complete -c nexus-pipe -n $workers -l max-threads -x -d "At most so many workers"
 complete -c nexus-pipe -n $resources -l memory -x -d "Memory budget"
 complete -c nexus-pipe -n $resources -l memory-fraction -x -d "Part of the free memory"
 complete -c nexus-pipe -n $resources -l max-inflight -x -d "At most so many segments at once"
 complete -c nexus-pipe -n "__nexus_pipe_on encrypt decrypt run devices" -l segment-size -x -d "Bytes of a segment"
-complete -c nexus-pipe -n $resources -l backend -x -a "(__nexus_pipe_backends)" -d "Only this plugin's devices"
-complete -c nexus-pipe -n "__nexus_pipe_on encrypt decrypt run prove verify digest devices plugins" -l plugin-dir -x -a "(__fish_complete_directories)" -d "Look for plugins here alone"
+complete -c nexus-pipe -n $workers -l backend -x -a "(__nexus_pipe_backends)" -d "Only this plugin's devices"
+complete -c nexus-pipe -n "__nexus_pipe_on encrypt decrypt run prove verify digest devices plugins bench" -l plugin-dir -x -a "(__fish_complete_directories)" -d "Look for plugins here alone"
 complete -c nexus-pipe -n $stream -l no-adapt -d "Do not follow the load of the machine"
 complete -c nexus-pipe -n $stream -l policy -x -a "lect threshold round-robin" -d "Choice of device"
 complete -c nexus-pipe -n $stream -l gpu-threshold -x -d "Segments from this size on are large"
@@ -86,6 +88,7 @@ complete -c nexus-pipe -n $stream -l worker-memory -x -d "Memory of each such pr
 complete -c nexus-pipe -n $stream -l affinity -x -d "Processors that they may use"
 complete -c nexus-pipe -n $stream -l nice -x -d "Their niceness"
 complete -c nexus-pipe -n $stream -l ionice -x -a "idle best-effort:4 realtime:4" -d "Their I/O priority"
+
 # Watching.
 complete -c nexus-pipe -n $stream -l headless -d "Draw and ask nothing"
 complete -c nexus-pipe -n $stream -l log-format -x -a "text json" -d "Form of the log"
@@ -94,9 +97,17 @@ complete -c nexus-pipe -n $stream -l stats -d "Lines of JSON"
 complete -c nexus-pipe -n $stream -l metrics -r -d "Serve or write metrics"
 complete -c nexus-pipe -n $stream -l trace -r -d "Write a trace"
 
+# Measuring.
+complete -c nexus-pipe -n "__nexus_pipe_on bench" -l op -x -a "encrypt decrypt prove verify digest" -d "Measure this operation"
+complete -c nexus-pipe -n "__nexus_pipe_on bench" -l dir -x -a "(__fish_complete_directories)" -d "Measure the disk of this directory"
+complete -c nexus-pipe -n "__nexus_pipe_on bench" -l quick -d "Fewer and shorter runs"
+complete -c nexus-pipe -n "__nexus_pipe_on bench" -l size -x -d "Bytes of one run"
+complete -c nexus-pipe -n "__nexus_pipe_on bench" -l repeat -x -d "Runs that a median is of"
+
 # Output of other kinds.
 complete -c nexus-pipe -n $stream -l progress -x -a "auto always never" -d "When to show progress"
-complete -c nexus-pipe -n $stream -s q -l quiet -d "Nothing but errors"
+complete -c nexus-pipe -n "__nexus_pipe_on encrypt decrypt run prove verify digest bench" -s q -l quiet -d "Nothing but errors"
 complete -c nexus-pipe -n $stream -s v -l verbose -d "Say what was done, and how"
-complete -c nexus-pipe -n "__nexus_pipe_on verify digest inspect devices plugins" -l json -d "Print one JSON object"
+complete -c nexus-pipe -n "__nexus_pipe_on verify digest inspect devices plugins bench" -l json -d "Print one JSON object"
+complete -c nexus-pipe -n "__nexus_pipe_on bench" -l report -r -d "Write an HTML page with charts"
 complete -c nexus-pipe -n "__nexus_pipe_on plugins" -l why -d "Tell why a plugin was not loaded"

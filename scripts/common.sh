@@ -17,10 +17,15 @@ packages=(
   age hyperfine python3 bc mandoc prometheus
 )
 
-# Installs what is missing; says what, and does nothing where all is there.
+# What some tests need beside: half a gigabyte. Without it they say that they
+# were skipped, and why.
+ci_packages=(chromium)
+
+# Installs what is missing of the first list, and of the names given; says what,
+# and does nothing where all is there.
 install_packages() {
   local missing=() name
-  for name in "${packages[@]}"; do
+  for name in "${packages[@]}" "$@"; do
     dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q 'ok installed' ||
       missing+=("$name")
   done

@@ -6,7 +6,7 @@ import re
 import harness
 
 COMMANDS = ("encrypt", "decrypt", "keygen", "prove", "verify", "digest",
-            "join", "inspect", "run", "devices", "plugins")
+            "join", "inspect", "run", "devices", "plugins", "bench")
 STREAMS = ("encrypt", "decrypt", "run")
 PROOFS = ("prove", "verify", "digest")  # streams of segments of a fixed size
 HIDDEN = {"--telemetry": STREAMS + PROOFS}
@@ -31,7 +31,8 @@ class Help(harness.CommandTest):
 
     def takes(self, command, option):
         """Whether the command knows the option, whatever else it says."""
-        done = self.run_it(command, option)
+        # The second one keeps it from running.
+        done = self.run_it(command, option, "--no-such-option")
         return f"unknown option {option}\n" not in done.stderr.decode()
 
     def test_each_command_takes_what_its_help_tells_and_no_more(self):
@@ -71,7 +72,11 @@ class Help(harness.CommandTest):
                               "-o"}, options_in(self.help["inspect"]))
         self.assertIn("-o", options_in(self.help["join"]))
         self.assertIn("--why", options_in(self.help["plugins"]))
-        for command in ("verify", "digest", "inspect", "devices", "plugins"):
+        self.assertLessEqual({"--op", "--report", "--quick", "--size",
+                              "--repeat", "--dir", "--backend"},
+                             options_in(self.help["bench"]))
+        for command in ("verify", "digest", "inspect", "devices", "plugins",
+                        "bench"):
             self.assertIn("--json", options_in(self.help[command]))
 
     def test_a_proof_is_said_not_to_be_zero_knowledge(self):

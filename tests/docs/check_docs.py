@@ -158,7 +158,7 @@ class Options(unittest.TestCase):
         for command, option in (
                 ("encrypt", "--policy"), ("encrypt", "--io"),
                 ("encrypt", "--progress"), ("prove", "--security"),
-                ("prove", "--wire")):
+                ("prove", "--wire"), ("bench", "--op")):
             done = subprocess.run([given.bin, command, option, "?"], text=True,
                                   stdin=subprocess.DEVNULL,
                                   stderr=subprocess.PIPE)

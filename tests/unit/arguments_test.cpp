@@ -348,6 +348,25 @@ TEST(Help, GivesExamplesThatParse) {
   EXPECT_GE(examples, 15);
 }
 
+TEST(Bench, MeasuresThreeOperationsUnlessOthersAreNamed) {
+  const auto plain = parse_as<bench_arguments>({"bench"});
+  EXPECT_EQ(plain.ops, (std::vector{bench_op::encrypt, bench_op::decrypt,
+                                    bench_op::digest}));
+  EXPECT_FALSE(plain.repeats || plain.size || plain.report || plain.directory);
+  const auto named = parse_as<bench_arguments>(
+      {"bench", "--op", "verify", "--op=prove", "--op", "verify"});
+  EXPECT_EQ(named.ops, (std::vector{bench_op::verify, bench_op::prove}));
+}
+
+TEST(Bench, RepeatsItsCommandLineAsAShellTakesIt) {
+  const auto given = parse_as<bench_arguments>(
+      {"bench", "--report", "it's here.html", "--dir", "/tmp", "--quick"});
+  EXPECT_EQ(given.words,
+            "nexus-pipe bench --report 'it'\\''s here.html' --dir /tmp "
+            "--quick");
+  EXPECT_EQ(given.report, "it's here.html");
+}
+
 TEST(Version, NamesTheProgramAndTheRelease) {
   EXPECT_EQ(help_of({"--version"}),
             "nexus-pipe " + std::string(version()) + "\n");

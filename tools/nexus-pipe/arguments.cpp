@@ -5,12 +5,11 @@
 
 #include "help.hpp"
 #include "options.hpp"
+#include "parse.hpp"
 #include "words.hpp"
 
 namespace nexus::tool {
 namespace {
-
-using argument_list = std::span<const char* const>;
 
 constexpr std::array<std::pair<std::string_view, age::output_check>, 3>
     output_checks{{{"sample", age::output_check::sample},
@@ -19,19 +18,6 @@ constexpr std::array<std::pair<std::string_view, age::output_check>, 3>
 // No part of a digest can be checked without the rest.
 constexpr std::array<std::pair<std::string_view, bool>, 2> digest_checks{
     {{"all", true}, {"none", false}}};
-
-// Takes the arguments in, then lets `finish(word_reader&)` fill `into`.
-template <class Arguments, class Finish>
-result<command> parsed(option_set& options, argument_list arguments,
-                       Arguments& into, Finish finish) {
-  std::optional<std::string> help;
-  if (status s = options.parse(arguments, help); !s.ok()) return s;
-  if (help) return command(text_request{*std::move(help)});
-  word_reader reader;
-  finish(reader);
-  if (!reader.ok()) return reader.failure();
-  return command(std::move(into));
-}
 
 result<command> parse_keygen(const command_help& help, argument_list given) {
   option_set options(help);
@@ -326,7 +312,8 @@ result<command> parse_command(std::string_view name, argument_list given) {
     std::string_view name;
     result<command> (*parse)(const command_help&, argument_list);
   };
-  constexpr std::array<entry, 11> parsers{{{"keygen", parse_keygen},
+  constexpr std::array<entry, 12> parsers{{{"keygen", parse_keygen},
+                                           {"bench", parse_bench},
                                            {"prove", parse_prove},
                                            {"verify", parse_verify},
                                            {"digest", parse_digest},

@@ -130,6 +130,21 @@ struct plugins_arguments {
   engine_options engine;
 };
 
+enum class bench_op { encrypt, decrypt, prove, verify, digest };
+
+struct bench_arguments {
+  engine_options engine;
+  std::vector<bench_op> ops;          // in the order given, each once
+  std::optional<std::string> report;  // a file; - is none
+  std::optional<std::uint64_t> size;  // bytes of one run
+  std::optional<std::string> directory;
+  std::optional<std::uint32_t> repeats;
+  bool quick = false;
+  bool json = false;
+  bool quiet = false;
+  std::string words;  // the command line again, for the report
+};
+
 // --help or --version: the text for standard output.
 struct text_request {
   std::string text;
@@ -139,7 +154,8 @@ using command =
     std::variant<text_request, keygen_arguments, encrypt_arguments,
                  decrypt_arguments, inspect_arguments, devices_arguments,
                  plugins_arguments, operation_arguments, prove_arguments,
-                 verify_arguments, digest_arguments, join_arguments>;
+                 verify_arguments, digest_arguments, join_arguments,
+                 bench_arguments>;
 
 // arguments: without the program's name. invalid_argument with a hint for
 // anything that does not fit, including standard input asked for twice.

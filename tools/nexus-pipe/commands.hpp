@@ -23,6 +23,7 @@ int run_operation(const operation_arguments& arguments, terminal& out);
 int run_prove(const prove_arguments& arguments, terminal& out);
 int run_verify(const verify_arguments& arguments, terminal& out);
 int run_digest(const digest_arguments& arguments, terminal& out);
+int run_bench(const bench_arguments& arguments, terminal& out);
 int run_join(const join_arguments& arguments, terminal& out);
 
 // 0 all of it worked; 1 the data or the key; 2 usage; 3 the environment, and

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "commands.hpp"
+#include "describe.hpp"
 #include "progress.hpp"
 #include "table.hpp"
 
@@ -13,35 +14,12 @@ namespace nexus::tool {
 namespace {
 
 using json = nlohmann::ordered_json;
-
-std::string printed(const json& object) {
-  return object.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
-}
-
-// Bytes of the segments that it makes a run have; 0: it does not.
-std::uint64_t wish_of(const device_description& device) {
-  return device.gpu ? device.preferred_segment_bytes : 0;
-}
+using tool::to_json;
 
 std::string bytes_or_none(std::uint64_t bytes) {
   return bytes == 0 ? "-" : format_bytes(bytes);
 }
 
-json to_json(const device_description& device) {
-  return {{"id", device.id},
-          {"plugin", device.plugin},
-          {"name", device.name},
-          {"gpu", device.gpu},
-          {"score", device.score},
-          {"lanes", device.lanes},
-          {"memory_bytes", device.memory_bytes},
-          {"numa_node", device.numa_node},
-          {"pci_id", device.pci_id},
-          {"driver", device.driver},
-          {"operations", device.operations},
-          {"preferred_segment_bytes", wish_of(device)},
-          {"note", device.note}};
-}
 
 json to_json(const plugin_description& plugin) {
   json devices = json::array();
@@ -53,33 +31,6 @@ json to_json(const plugin_description& plugin) {
           {"version", plugin.version},     {"abi_major", plugin.abi_major},
           {"abi_minor", plugin.abi_minor}, {"operations", plugin.operations},
           {"note", plugin.note},           {"devices", std::move(devices)}};
-}
-
-json to_json(const hardware& machine) {
-  json limits = json::array();
-  for (const memory_limit& limit : machine.memory_limits) {
-    limits.push_back({{"origin", limit.origin},
-                      {"limit_bytes", limit.limit_bytes},
-                      {"used_bytes", limit.used_bytes}});
-  }
-  json nodes = json::array();
-  for (const numa_node& node : machine.nodes) {
-    nodes.push_back({{"os_index", node.os_index},
-                     {"processors", node.processors},
-                     {"memory_bytes", node.memory_bytes}});
-  }
-  return {{"logical_processors", machine.logical_processors},
-          {"physical_cores", machine.physical_cores},
-          {"allowed_processors", machine.allowed_processors},
-          {"cpu_quota",
-           machine.cpu_quota ? json(*machine.cpu_quota) : json(nullptr)},
-          {"cpu_quota_origin", machine.cpu_quota_origin},
-          {"memory_total_bytes", machine.memory_total_bytes},
-          {"memory_available_bytes", machine.memory_available_bytes},
-          {"memory_limits", std::move(limits)},
-          {"l2_bytes", machine.l2_bytes},
-          {"l3_bytes", machine.l3_bytes},
-          {"numa_nodes", std::move(nodes)}};
 }
 
 // For segments as large as a run would make them.

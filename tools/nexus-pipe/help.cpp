@@ -112,10 +112,21 @@ constexpr command_help plugins_help{
     "  nexus-pipe plugins --why\n"
     "  nexus-pipe plugins --plugin-dir ./build/plugins\n"};
 
+constexpr command_help bench_help{
+    "bench", "measure this machine: operations, memory and disk",
+    "[--op OP]... [--report FILE.html] [--json] [OPTIONS]",
+    "Runs operations from memory to nowhere, by every backend, with several\n"
+    "segment sizes and numbers of workers, and says how much of the memory's\n"
+    "speed that is. OP: encrypt, decrypt, prove, verify or digest; with none\n"
+    "encrypt, decrypt and digest, which take about half a minute.\n",
+    "  nexus-pipe bench --quick\n"
+    "  nexus-pipe bench --report bench.html\n"
+    "  nexus-pipe bench --op prove --op verify --json\n"};
+
 constexpr std::array commands{encrypt_help, decrypt_help, keygen_help,
                               prove_help,   verify_help,  digest_help,
                               join_help,    inspect_help, run_help,
-                              devices_help, plugins_help};
+                              devices_help, plugins_help, bench_help};
 
 }  // namespace
 

@@ -57,6 +57,7 @@ struct dispatcher {
     return run_digest(a, out);
   }
   int operator()(const join_arguments& a) const { return run_join(a, out); }
+  int operator()(const bench_arguments& a) const { return run_bench(a, out); }
 };
 
 int run(std::span<const char* const> arguments, terminal& out) {

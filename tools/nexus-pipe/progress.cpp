@@ -1,13 +1,9 @@
 #include "progress.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
-#include <string_view>
 
 namespace nexus::tool {
 namespace {
@@ -54,12 +50,6 @@ std::string numbers(const progress_view& view) {
     text += ", " + format_duration(static_cast<double>(left) / rate) + " left";
   }
   return text;
-}
-
-bool draws_in_place() {
-  if (::isatty(STDERR_FILENO) == 0) return false;
-  const char* kind = std::getenv("TERM");
-  return kind == nullptr || std::string_view(kind) != "dumb";
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include <cstddef>
 
 namespace nexus::tool {
-namespace {
 
 std::string printable(std::string text) {
   for (char& c : text) {
@@ -12,8 +11,6 @@ std::string printable(std::string text) {
   }
   return text;
 }
-
-}  // namespace
 
 std::string table::text(const std::string& indent) const {
   std::vector<std::size_t> widths;

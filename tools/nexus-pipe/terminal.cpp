@@ -255,6 +255,12 @@ status print_output(std::string_view text) {
           failure};
 }
 
+bool draws_in_place() noexcept {
+  if (::isatty(STDERR_FILENO) == 0) return false;
+  const char* kind = std::getenv("TERM");
+  return kind == nullptr || std::string_view(kind) != "dumb";
+}
+
 unsigned terminal_columns() noexcept {
   winsize size{};
   if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {

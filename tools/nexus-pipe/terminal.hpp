@@ -87,6 +87,9 @@ class terminal {
 // All of it, to standard output. broken_pipe where nobody reads it any more.
 status print_output(std::string_view text);
 
+// Whether standard error is a terminal on which a line can be rewritten.
+[[nodiscard]] bool draws_in_place() noexcept;
+
 // Columns of the terminal on standard error; 80 where it does not say.
 [[nodiscard]] unsigned terminal_columns() noexcept;
 
