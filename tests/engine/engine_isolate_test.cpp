@@ -254,7 +254,9 @@ TEST_F(EngineIsolate, AStopDoesNotWaitForAHang) {
     stop.request_stop();
   });
   const auto begin = std::chrono::steady_clock::now();
-  auto there = encrypt_with(machine, text_, false, {stop.get_token(), {}, {}});
+  run_options stoppable;
+  stoppable.stop = stop.get_token();
+  auto there = encrypt_with(machine, text_, false, stoppable);
   stopper.join();
   EXPECT_EQ(there.report.outcome.code(), status_code::cancelled);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 15s);

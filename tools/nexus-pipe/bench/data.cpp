@@ -49,9 +49,9 @@ result<std::span<const std::byte>> test_data::input(bench_op op,
     const bench_op maker =
         op == bench_op::decrypt ? bench_op::encrypt : bench_op::prove;
     const auto work = make(maker, rows);
-    const run_report report =
-        worker_->run(*work, source::from_memory(data), sink::to_memory(made_),
-                     {.stop = stop_, .progress = {}, .trace = {}});
+    const run_report report = worker_->run(
+        *work, source::from_memory(data), sink::to_memory(made_),
+        {.stop = stop_, .progress = {}, .trace = {}, .planned = {}});
     if (!report.outcome.ok()) return report.outcome;
     made_of_ = wanted;
   }
