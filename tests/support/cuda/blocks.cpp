@@ -22,6 +22,7 @@ struct block_state {
   std::vector<std::unique_ptr<fiber>> fibers;
   ucontext_t host{};
   unsigned running = 0;
+  bool backwards = false;
   const std::function<void()>* body = nullptr;
 };
 
@@ -51,12 +52,13 @@ void meet() {
   ::swapcontext(&state.fibers[own]->context, &state.host);
 }
 
-// Backwards, so that what relies on the order of threads is found.
+// Now in one order, now in the other, so that what relies on it is found.
 void run_block(unsigned threads, const std::function<void()>& body) {
   block_state& state = mine();
   while (state.fibers.size() < threads)
     state.fibers.push_back(std::make_unique<fiber>());
   state.body = &body;
+  state.backwards = !state.backwards;
   for (unsigned i = 0; i < threads; ++i) {
     fiber& each = *state.fibers[i];
     each.ended = false;
@@ -66,7 +68,8 @@ void run_block(unsigned threads, const std::function<void()>& body) {
     ::makecontext(&each.context, begin, 0);
   }
   for (unsigned left = threads; left > 0;) {
-    for (unsigned i = threads; i-- > 0;) {
+    for (unsigned turn = 0; turn < threads; ++turn) {
+      const unsigned i = state.backwards ? threads - 1 - turn : turn;
       fiber& each = *state.fibers[i];
       if (each.ended) continue;
       state.running = i;
