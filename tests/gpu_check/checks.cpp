@@ -236,21 +236,29 @@ void checks::round_trip(const std::string& plugin, const fs::path& folder,
       add_part({{"part", part}, {"of", plugin}}, "failed", "it did no job");
   };
   const std::string other = "cpu";
-  for (const auto& [seals, opens] :
-       {std::pair{plugin, other}, std::pair{other, plugin}}) {
-    const std::string way = "round trip, sealed by " + seals;
-    if (!tool(way, plugin,
-              {"encrypt", "-i", key, "--backend", seals, "--no-sync",
-               "--telemetry", told, "-o", sealed, plain}))
-      return;
-    note(way, seals);
-    if (!tool(way + ", opened by " + opens, plugin,
-              {"decrypt", "-i", key, "--backend", opens, "--no-sync",
-               "--telemetry", told, "-o", opened, sealed}))
-      return;
-    note(way, opens);
+  const auto seal = [&](const std::string& way, const std::string& by,
+                        const std::string& isolated) {
+    const bool good =
+        tool(way, plugin,
+             {"encrypt", "-i", key, "--backend", by, "--isolate", isolated,
+              "--no-sync", "--telemetry", told, "-o", sealed, plain});
+    if (good) note(way, by);
+    return good;
+  };
+  const auto open = [&](const std::string& way, const std::string& by) {
+    const bool good = tool(way + ", opened by " + by, plugin,
+                           {"decrypt", "-i", key, "--backend", by, "--no-sync",
+                            "--telemetry", told, "-o", opened, sealed});
+    if (!good) return;
+    note(way, by);
     same(way + ", compared");
-  }
+  };
+  std::string way = "round trip, sealed by " + plugin;
+  if (seal(way, plugin, "none")) open(way, other);
+  way = "round trip, sealed by cpu";
+  if (seal(way, other, "none")) open(way, plugin);
+  way = "round trip, sealed by " + plugin + " in a helper process";
+  if (seal(way, plugin, "all")) open(way, other);
 }
 
 void checks::digests(const std::string& plugin, const fs::path& input) {

@@ -130,6 +130,8 @@ class Bundle(unittest.TestCase):
             self.check_figures(figures)
         # The device that was asked for did the jobs.
         self.assertTrue(any(part.get("jobs") for part in parts["round trip"]))
+        self.assertTrue(any("in a helper process, compared" in part["part"]
+                            for part in parts["round trip"]))
         self.assertTrue(any(device["plugin"] == "opencl" and device["score"]
                             for device in told["devices"]))
         if not os.path.exists("/dev/nvidiactl"):
