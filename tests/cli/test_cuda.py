@@ -46,11 +46,14 @@ class CudaTest(harness.CommandTest):
                           "this is a sanitized build")
         self.words = ("--backend", "cuda", "--segment-size", "256K",
                       "--plugin-dir", folder)
+        self.here = (*self.words, "--isolate", "none")
 
-    def failing(self, rules, *words, **more):
+    def failing(self, rules, command, *words, **more):
         self.env["NEXUS_CUDA_FAULT"] = rules
+        here = command != "devices"
         try:
-            return self.run_it(*words, *self.words, **more)
+            return self.run_it(command, *words,
+                               *(self.here if here else self.words), **more)
         finally:
             del self.env["NEXUS_CUDA_FAULT"]
 
