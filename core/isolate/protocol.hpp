@@ -6,7 +6,8 @@
 // The control socket, descriptor 3 of the helper: `hello` with a socket for
 // each slot, answered by `opened`; then `cancel`, `forget` and `ask_health` one
 // way, `log_line` and `health` the other. The helper ends when it is closed. A
-// slot's socket: one `job` at a time, answered by `job_result`.
+// slot's socket: one `job` at a time, answered by `job_step`s, where they are
+// asked for, and a `job_result`.
 //
 // Payload never travels: a job names places in memfds, which come along, once
 // each, with the first job that uses them.
@@ -25,6 +26,7 @@ constexpr std::size_t max_slots = 64;
 constexpr std::size_t max_lanes = 16;
 constexpr std::size_t max_processors = 1024;
 constexpr std::size_t max_params = 512;
+constexpr std::uint32_t max_steps = 1000;  // of a job
 constexpr std::size_t max_packet = 32768;
 
 enum class message : std::uint32_t {
@@ -37,6 +39,7 @@ enum class message : std::uint32_t {
   ask_health,
   health,
   log_line,
+  job_step,
 };
 
 // What the helper gives up before it serves.
@@ -87,8 +90,17 @@ struct job {
   place output;
   place tags;
   std::uint32_t params_bytes = 0;
-  std::uint32_t reserved = 0;
+  std::uint32_t tells_steps = 0;
   alignas(8) std::uint8_t params[max_params] = {};  // may hold secrets
+};
+
+// As nexus_job.step is called. Each comes after the one before.
+struct job_step {
+  message kind = message::job_step;
+  std::uint32_t step = 0;
+  std::uint64_t id = 0;  // of the job
+  std::uint32_t steps = 0;
+  char name[36] = {};
 };
 
 struct job_result {

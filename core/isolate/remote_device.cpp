@@ -371,6 +371,7 @@ remote_device::outcome remote_device::exchange(slot& mine,
   std::snprintf(request.operation, sizeof request.operation, "%s",
                 job.operation);
   request.params_bytes = job.params_bytes;
+  request.tells_steps = job.step != nullptr ? 1 : 0;
   if (job.params_bytes != 0)
     std::memcpy(request.params, job.params, job.params_bytes);
 
@@ -417,6 +418,23 @@ remote_device::outcome remote_device::exchange(slot& mine,
   return await(mine, process);
 }
 
+// Whether the packet is a step after `last`, and no answer: more of them than
+// there are would hold off the end of patience.
+bool remote_device::take_step(const slot& mine, const job_result& packet,
+                              std::size_t size, std::uint32_t& last) {
+  job_step said;
+  if (size != sizeof said || packet.kind != message::job_step) return false;
+  std::memcpy(&said, &packet, sizeof said);
+  const bool good = said.id == mine.job.id && mine.job.step != nullptr &&
+                    said.step > last && said.step <= said.steps &&
+                    said.steps <= max_steps;
+  if (!good) return false;
+  last = said.step;
+  said.name[sizeof said.name - 1] = '\0';
+  mine.job.step(mine.job.step_context, said.step, said.steps, said.name);
+  return true;
+}
+
 remote_device::outcome remote_device::await(slot& mine,
                                             worker_process& process) {
   const auto died = [&](const char* why) {
@@ -428,6 +446,7 @@ remote_device::outcome remote_device::await(slot& mine,
   auto limit = begin + std::chrono::duration_cast<clock::duration>(
                            std::chrono::duration<double>(mine.patience));
   bool hurried = false;
+  std::uint32_t step = 0;
   for (;;) {
     pollfd waits[] = {{process.slot(mine.index), POLLIN, 0},
                       {mine.wake.get(), POLLIN, 0}};
@@ -458,6 +477,8 @@ remote_device::outcome remote_device::await(slot& mine,
     const auto got = receive_packet(process.slot(mine.index),
                                     packet_room(made.result), size);
     if (got == channel_state::closed) return died(nullptr);
+    if (got == channel_state::ok && take_step(mine, made.result, size, step))
+      continue;
     const job_result& said = made.result;
     if (got != channel_state::ok || size != sizeof said ||
         said.kind != message::job_result || said.id != mine.job.id ||

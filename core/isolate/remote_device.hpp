@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "backend/device_port.hpp"
+#include "isolate/protocol.hpp"
 #include "isolate/worker_process.hpp"
 
 namespace nexus::isolate {
@@ -56,6 +57,8 @@ class remote_device final : public device_port {
   void serve(slot& mine);
   outcome perform(slot& mine);
   outcome exchange(slot& mine, worker_process& process);
+  static bool take_step(const slot& mine, const job_result& packet,
+                        std::size_t size, std::uint32_t& last);
   outcome await(slot& mine, worker_process& process);
   void take_back(slot& mine, outcome& made);
   // The helper, started if need be; or NULL and why.

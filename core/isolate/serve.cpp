@@ -98,6 +98,8 @@ class server {
   std::uint8_t* memory_of(const place& at, const mapping& in) const;
   nexus_buffer* import(mapping& memory, const char* operation);
   void reply(slot& mine, const nexus_result& result);
+  static void on_step(void* context, std::uint32_t step, std::uint32_t steps,
+                      const char* name);
   static void on_done(void* user, std::uint64_t, const nexus_result* result);
   void serve_control();
   void forget_place(std::uint64_t id);
@@ -274,6 +276,10 @@ std::int32_t server::submit(slot& mine, std::vector<descriptor>& files) {
   job.id = request.id;
   job.operation = request.operation;
   job.params = request.params;
+  if (request.tells_steps != 0) {
+    job.step = &server::on_step;
+    job.step_context = &mine;
+  }
   if (mine.input) {
     job.input = memory_of(request.input, *mine.input);
     job.input_bytes = request.input.bytes;
@@ -337,6 +343,18 @@ nexus_buffer* server::import(mapping& memory, const char* operation) {
                                      memory.fd(), &made) == NEXUS_OK)
     memory.handle = made;
   return memory.handle;
+}
+
+// On a thread of the plugin's, which does not wait: a step may get lost.
+void server::on_step(void* context, std::uint32_t step, std::uint32_t steps,
+                     const char* name) {
+  const auto& mine = *static_cast<const slot*>(context);
+  job_step told;
+  told.step = step;
+  told.id = mine.request.id;
+  told.steps = steps;
+  std::snprintf(told.name, sizeof told.name, "%s", name != nullptr ? name : "");
+  (void)send_if_room(mine.socket.get(), packet(told));
 }
 
 // On whatever thread the plugin calls from. The next job may be here as soon as

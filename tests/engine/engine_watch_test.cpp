@@ -21,16 +21,16 @@ engine_result prove_with(engine& with, byte_view data, run_options options) {
   return run_in_memory(with, *work, data, std::move(options));
 }
 
-TEST(Watching, TellsTheStepsOfEachProofInTheirOrder) {
+void expect_steps(const engine_options& how) {
   const bytes data(5 * capacity);
   std::map<std::uint64_t, std::vector<segment_event>> told;
   run_options options;
   options.trace = [&told](const segment_event& event) {
     told[event.segment].push_back(event);
   };
-  engine with(cpu_options());
+  engine with(how);
   const auto done = prove_with(with, data, std::move(options));
-  ASSERT_TRUE(done.report.outcome.ok());
+  ASSERT_TRUE(done.report.outcome.ok()) << done.report.outcome.message();
   ASSERT_EQ(told.size(), 5u);
   for (const auto& [segment, events] : told) {
     std::string order;
@@ -51,6 +51,17 @@ TEST(Watching, TellsTheStepsOfEachProofInTheirOrder) {
               "submitted 1witness 2trace 3quotient 4openings 5folding "
               "6queries computed ");
   }
+}
+
+TEST(Watching, TellsTheStepsOfEachProofInTheirOrder) {
+  expect_steps(cpu_options());
+}
+
+TEST(Watching, TellsThemFromAHelperProcessToo) {
+  engine_options options = cpu_options();
+  options.isolation.mode = isolate_mode::all;
+  options.isolation.program = NEXUS_TEST_WORKER;
+  expect_steps(options);
 }
 
 TEST(Watching, TellsTheSetupOnce) {
