@@ -72,6 +72,11 @@ class Files(WatchTest):
                 self.refused(3, "cannot (write|make) .*no/such: No such file",
                              option, "./no/such")
 
+    def test_they_have_names(self):
+        for option in ("--log-file", "--trace", "--metrics"):
+            self.refused(2, "has to have a name", option, "-")
+            self.refused(2, "a file name is empty", option, "")
+
     def test_nothing_that_the_run_uses_is_overwritten(self):
         shutil.copy(harness.ALICE_KEY, self.dir / "key")
         for option, what in (("--log-file", "log"), ("--trace", "trace"),
@@ -197,6 +202,7 @@ class Log(WatchTest):
                           done.stderr)
 
     def test_headless_draws_nothing(self):
+        self.env["TERM"] = "xterm"
         master, slave = os.openpty()
         said = []
 

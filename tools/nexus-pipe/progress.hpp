@@ -50,7 +50,7 @@ struct progress_view {
 // terminal, else a line a second, and only where asked for.
 class progress_display {
  public:
-  // own_output: the run's own output goes to the terminal too.
+  // own_output: something else is on the terminal, such as the run's output.
   progress_display(terminal& out, progress_mode mode, bool quiet,
                    bool own_output);
   ~progress_display() { out_.clear_progress(); }

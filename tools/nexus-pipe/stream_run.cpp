@@ -66,8 +66,12 @@ status run_stream(engine& worker, operation& work, stream_pair streams,
                   signal_watch& signals, run_watch& watch) {
   const stop_event stop(signals.token());
   if (status s = connect(streams, stop); !s.ok()) return s;
+  const watch_arguments& watched_by = arguments.watch;
+  const bool lines_alone =
+      watched_by.headless ||
+      (watched_by.format == log_format::json && watched_by.log_file.empty());
   progress_display progress(out, arguments.progress, arguments.quiet,
-                            streams.to_terminal);
+                            streams.to_terminal || lines_alone);
   run_options options;
   options.stop = signals.token();
   if (progress.wanted()) {

@@ -139,9 +139,9 @@ void run_watch::say_setup(const run_setup& setup) {
             " across " + counted(setup.processors, "CPU core") + ": " +
             setup.workers_reason);
   out_.info("segments of " + format_bytes(setup.segment_bytes) + " for " +
-            setup.operation + ", at most " +
-            std::to_string(setup.window) + " in flight within " +
-            format_bytes(setup.budget_bytes) + " of memory");
+            setup.operation + ", at most " + std::to_string(setup.window) +
+            " in flight within " + format_bytes(setup.budget_bytes) +
+            " of memory");
 }
 
 // Nothing before the run has begun.
@@ -149,16 +149,20 @@ std::optional<telemetry> run_watch::now() {
   const std::lock_guard lock(mutex_);
   if (engine_ == nullptr) return last_;
   std::vector<telemetry> runs = engine_->snapshot();
-  if (runs.empty()) return std::nullopt;
-  return std::move(runs.front());
+  if (!runs.empty()) last_ = std::move(runs.front());
+  return last_;
+}
+
+std::string run_watch::metrics() {
+  const std::optional<telemetry> run = now();
+  return metrics_text(run, durations_.copy(), finished_);
 }
 
 http_page run_watch::answer(const std::string& path) {
   http_page page;
   if (path == "/metrics") {
-    const std::optional<telemetry> run = now();
     page.type = "text/plain; version=0.0.4; charset=utf-8";
-    page.body = metrics_text(run, durations_.copy(), last_.has_value());
+    page.body = metrics();
   } else if (path == "/healthz") {
     const bool healthy = is_healthy(now());
     page.code = healthy ? 200 : 503;
@@ -173,9 +177,7 @@ http_page run_watch::answer(const std::string& path) {
 status run_watch::write_metrics() {
   result<output_file> file = output_file::create(wanted_.metrics_file);
   if (!file) return file.error();
-  const std::optional<telemetry> run = now();
-  const std::string text =
-      metrics_text(run, durations_.copy(), last_.has_value());
+  const std::string text = metrics();
   status written = file->write(std::as_bytes(std::span(text)));
   return written.ok() ? file->commit(false) : written;
 }
@@ -221,6 +223,7 @@ status run_watch::end(const run_report& report) {
   {
     const std::lock_guard lock(mutex_);
     last_ = report.statistics;
+    finished_ = true;
   }
   if (wanted_.stats_seconds) out_.data(stats_json(report.statistics));
   if (!verbose_) out_.info(total_line(report.statistics));  // it says more

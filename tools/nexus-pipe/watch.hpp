@@ -2,6 +2,7 @@
 // trace. What was not asked for costs nothing, and starts no thread.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -40,6 +41,7 @@ class run_watch {
   void add_event(const segment_event& event);
   void say_setup(const run_setup& setup);
   [[nodiscard]] std::optional<telemetry> now();
+  [[nodiscard]] std::string metrics();
   [[nodiscard]] http_page answer(const std::string& path);
   status write_metrics();
   void detach();
@@ -53,8 +55,9 @@ class run_watch {
   signal_watch* signals_ = nullptr;
 
   std::mutex mutex_;
-  engine* engine_ = nullptr;       // while a run is under way
-  std::optional<telemetry> last_;  // of the run that is over
+  engine* engine_ = nullptr;            // while a run is under way
+  std::optional<telemetry> last_;       // that was seen
+  std::atomic<bool> finished_ = false;  // it is of a run that is over
 
   std::mutex tick_mutex_;
   std::condition_variable ended_;

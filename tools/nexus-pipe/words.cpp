@@ -210,6 +210,8 @@ watch_arguments read_watch(const watch_words& from, word_reader& reader) {
   reader.choice(from.log_format, "--log-format", log_formats, into.format);
   for (const word& name : {from.log_file, from.trace, from.metrics}) {
     reader.file_name(name);
+    if (name == "-")
+      reader.fail("a file that tells of a run has to have a name");
   }
   into.log_file = from.log_file.value_or("");
   into.trace_file = from.trace.value_or("");
