@@ -355,43 +355,6 @@ task<void> run::report_progress() {
   if (!outcome.ok()) fail(outcome);
 }
 
-void run::tell(segment_event event) const {
-  tell(std::move(event), now_seconds());
-}
-
-// Both times are on the steady clock still.
-void run::tell(segment_event event, double end) const {
-  event.end_seconds = end - started_;
-  event.begin_seconds -= started_;
-  event.window_used = slots_;
-  event.buffer_bytes = core_.buffers.bytes();
-  options_.trace(event);
-}
-
-void run::tell_read(const segment& mine, double begin) const {
-  if (!options_.trace) return;
-  segment_event event;
-  event.segment = mine.index;
-  event.begin_seconds = begin;
-  event.bytes = mine.data.size();
-  tell(std::move(event));
-}
-
-void run::tell_job(segment_step step, const segment& mine, std::uint32_t stage,
-                   const placement& where, double begin) const {
-  if (!options_.trace) return;
-  segment_event event;
-  event.step = step;
-  event.segment = mine.index;
-  event.begin_seconds = begin;
-  event.bytes = mine.data.size();
-  event.job = plan_.stages[stage].job;
-  event.worker = core_.worker_name(where.device, where.lane);
-  event.lane = where.lane;
-  event.ok = step == segment_step::submitted || mine.result.status == NEXUS_OK;
-  tell(std::move(event));
-}
-
 telemetry run::snapshot() const {
   telemetry t;
   t.operation = work_.name();

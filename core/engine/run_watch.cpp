@@ -1,4 +1,4 @@
-// What a run tells those who watch it, beside the events in run.cpp.
+// What a run tells those who watch it: how it will be done, and what happens.
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <memory>
@@ -17,7 +17,12 @@ void run::tell_setup() const {
     worker = std::max(worker, stage.worker_bytes);
   setup.workers = core_.workers_for(operation_ids_);
   const auto profile = core_.profile_for(layout_.working_set, worker);
-  if (profile.ok()) {
+  const bool cards_alone =
+      std::all_of(core_.devices.begin(), core_.devices.end(),
+                  [](const auto& each) { return each->gpu(); });
+  if (cards_alone) {
+    setup.workers_reason = "as many as the cards have lanes";
+  } else if (profile.ok()) {
     setup.workers = std::min(setup.workers, profile->cpu_workers);
     for (const auto& [number, reason] : profile->reasons)
       if (number == "cpu_workers") setup.workers_reason = reason;
@@ -30,6 +35,43 @@ void run::tell_setup() const {
   setup.memory_total_bytes = machine.memory_total_bytes;
   setup.memory_available_bytes = machine.memory_available_bytes;
   options_.planned(setup);
+}
+
+void run::tell(segment_event event) const {
+  tell(std::move(event), now_seconds());
+}
+
+// Both times are on the steady clock still.
+void run::tell(segment_event event, double end) const {
+  event.end_seconds = end - started_;
+  event.begin_seconds -= started_;
+  event.window_used = slots_;
+  event.buffer_bytes = core_.buffers.bytes();
+  options_.trace(event);
+}
+
+void run::tell_read(const segment& mine, double begin) const {
+  if (!options_.trace) return;
+  segment_event event;
+  event.segment = mine.index;
+  event.begin_seconds = begin;
+  event.bytes = mine.data.size();
+  tell(std::move(event));
+}
+
+void run::tell_job(segment_step step, const segment& mine, std::uint32_t stage,
+                   const placement& where, double begin) const {
+  if (!options_.trace) return;
+  segment_event event;
+  event.step = step;
+  event.segment = mine.index;
+  event.begin_seconds = begin;
+  event.bytes = mine.data.size();
+  event.job = plan_.stages[stage].job;
+  event.worker = core_.worker_name(where.device, where.lane);
+  event.lane = where.lane;
+  event.ok = step == segment_step::submitted || mine.result.status == NEXUS_OK;
+  tell(std::move(event));
 }
 
 // Has the device tell of the steps of the segment's job.
