@@ -153,7 +153,10 @@ class bench {
 
   proved_segment prove(const prove_hooks& hooks = {}) const {
     const auto team = make_thread_team(of_.threads);
-    const auto device = make_backend(of_.isa, *team);
+    // As prove_segment() does it.
+    const auto stopped = [&hooks] { return hooks.stopped(); };
+    stopping_team polling(*team, stopped);
+    const auto device = make_backend(of_.isa, polling);
     auto proved = prove_stark(*device, data_, statement(), conjectured,
                               proof_wire::p3_0_6, hooks);
     if (!proved.ok()) {

@@ -55,7 +55,8 @@ result<segment_proof> prove_segment(std::span<const std::byte> data,
                                     const std::stop_token& stop) try {
   const auto team = prover::make_thread_team(
       std::clamp(options.threads, 1U, max_prove_threads));
-  return prover::prove_segment(data, position, options, {stop, {}}, *team);
+  return prover::prove_segment(data, position, options, {stop, {}, nullptr},
+                               *team);
 } catch (const std::bad_alloc&) {
   return out_of_memory();
 }
@@ -69,7 +70,9 @@ result<segment_proof> prover::prove_segment(byte_view data,
   if (status bad = statement.check(); !bad.ok()) {
     return bad;
   }
-  const auto device = make_backend(isa_in_use(), team);
+  const auto stopped = [&hooks] { return hooks.stopped(); };
+  stopping_team polling(team, stopped);
+  const auto device = make_backend(isa_in_use(), polling);
   const auto proved = prove_stark(*device, data, statement,
                                   parameters_of(options), options.wire, hooks);
   if (!proved.ok()) {

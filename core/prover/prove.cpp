@@ -46,14 +46,19 @@ class segment_prover {
         entry{phase::answer, &self::answer},
     };
     for (const auto& [name, member] : steps) {
-      if (hooks_.stop.stop_requested()) {
-        return {status_code::cancelled, "the proof was cancelled"};
+      if (hooks_.stopped()) {
+        return cancelled();
       }
       if (hooks_.begins) {
         hooks_.begins(name);
       }
-      if (status bad = (this->*member)(); !bad.ok()) {
-        return bad;
+      status outcome = (this->*member)();
+      // Whatever came of a phase of which a stop left something out.
+      if (hooks_.stopped()) {
+        return cancelled();
+      }
+      if (!outcome.ok()) {
+        return outcome;
       }
     }
     return {};
@@ -66,6 +71,10 @@ class segment_prover {
     codeword_ptr values;
     merkle_tree tree;
   };
+
+  static status cancelled() {
+    return {status_code::cancelled, "the proof was cancelled"};
+  }
 
   status make_witness() {
     segment_witness witness;

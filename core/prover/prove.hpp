@@ -1,6 +1,7 @@
 // The prover over any backend, for any parameters.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <nexus/status.hpp>
@@ -59,9 +60,18 @@ constexpr proof_step step_of(phase of) noexcept {
   return {6, "queries", phase::grind};
 }
 
+// Stop requests are looked for ahead of and after every phase, and by
+// prove_segment() ahead of every task of its team, so within milliseconds.
 struct prove_hooks {
-  std::stop_token stop;               // polled before every phase
+  std::stop_token stop;
   std::function<void(phase)> begins;  // may be empty
+  // Asks to stop in the same way, for whoever has no token. May be nullptr.
+  const std::atomic<bool>* cancelled = nullptr;
+
+  [[nodiscard]] bool stopped() const noexcept {
+    return stop.stop_requested() ||
+           (cancelled != nullptr && cancelled->load(std::memory_order_relaxed));
+  }
 };
 
 struct proved_segment {

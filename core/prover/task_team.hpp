@@ -46,6 +46,30 @@ class task_team {
   }
 };
 
+// Another team, which does no more once `stopped` says so: tasks that have not
+// begun are then left out. What they should have made is missing, so that
+// whoever hands them out has to look as well, and drop all of it.
+template <class Stopped>
+class stopping_team final : public task_team {
+ public:
+  // stopped: called on the team's threads ahead of each task. Once it has said
+  // true it must not say false again. Both must outlive this team.
+  stopping_team(task_team& team, const Stopped& stopped) noexcept
+      : team_(team), stopped_(stopped) {}
+
+  void run(std::size_t count, task_ref body) override {
+    team_.run(count, [&](std::size_t task) {
+      if (!stopped_()) {
+        body(task);
+      }
+    });
+  }
+
+ private:
+  task_team& team_;
+  const Stopped& stopped_;
+};
+
 // The calling thread and threads of its own, `threads` (at least 1) in all. A
 // system that gives no more threads makes the team smaller.
 std::unique_ptr<task_team> make_thread_team(unsigned threads);

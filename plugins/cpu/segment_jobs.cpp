@@ -8,7 +8,6 @@
 #include <cstring>
 #include <new>
 #include <nexus/prover.hpp>
-#include <stop_token>
 #include <utility>
 
 #include "common/results.hpp"
@@ -140,15 +139,9 @@ nexus_result run_prove(const nexus_job& job, const std::atomic<bool>& cancelled,
                        prover::task_team& team, failure_words& words) noexcept
     try {
   const auto params = params_of<nexus_prove_params>(job);
-  std::stop_source stop;
   prover::prove_hooks hooks;
-  hooks.stop = stop.get_token();
-  // Called as a phase begins, and what it asks for is seen before the next one.
-  hooks.begins = [&](prover::phase next) {
-    if (cancelled) stop.request_stop();
-    tell_step(job, next);
-  };
-  if (cancelled) stop.request_stop();
+  hooks.cancelled = &cancelled;
+  hooks.begins = [&](prover::phase next) { tell_step(job, next); };
   const auto proved = prover::prove_segment(input_of(job), position_of(params),
                                             profile_of(params), hooks, team);
   if (!proved.ok()) return failed_with(proved.error(), words);

@@ -7,6 +7,7 @@
 
 #include "golden.hpp"
 #include "prover/prove.hpp"
+#include "prover/prove_segment.hpp"
 #include "prover/scalar_backend.hpp"
 #include "prover/simd/isa.hpp"
 #include "prover/verify.hpp"
@@ -94,6 +95,47 @@ TEST(prove_segment, checks_its_arguments_and_stops_on_request) {
   source.request_stop();
   EXPECT_EQ(prove_segment({}, {}, {}, source.get_token()).error().code(),
             status_code::cancelled);
+}
+
+// Does the work alone, and asks to stop as a task begins.
+class impatient_team final : public prover::task_team {
+ public:
+  explicit impatient_team(std::size_t patience) : patience_(patience) {}
+  void run(std::size_t count, prover::task_ref body) override {
+    for (std::size_t task = 0; task < count; ++task) {
+      if (begun_++ == patience_) {
+        source_.request_stop();
+      }
+      body(task);
+    }
+  }
+  [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
+  [[nodiscard]] std::size_t begun() const { return begun_; }
+
+ private:
+  const std::size_t patience_;
+  std::size_t begun_ = 0;
+  std::stop_source source_;
+};
+
+// Whatever the steps then find, of which tasks were left out.
+TEST(prove_segment, stops_within_its_steps) {
+  if (prover::isa_in_use() == prover::prover_isa::scalar) {
+    GTEST_SKIP() << "the scalar backend works without a team";
+  }
+  const bytes data = make_input(40000, 9);
+  const auto ends = [&data](impatient_team& team) {
+    const prover::prove_hooks hooks{team.token(), {}, nullptr};
+    return prover::prove_segment(data, {}, {}, hooks, team).error().code();
+  };
+  impatient_team patient(~std::size_t{0});
+  ASSERT_EQ(ends(patient), status_code::ok);
+  ASSERT_GT(patient.begun(), 50U);
+  for (std::size_t last = 0; last < patient.begun(); ++last) {
+    impatient_team team(last);
+    EXPECT_EQ(ends(team), status_code::cancelled) << last;
+    EXPECT_LT(team.begun(), 2 * patient.begun()) << last;
+  }
 }
 
 TEST(prove_memory, is_within_bounds_at_the_default_size) {

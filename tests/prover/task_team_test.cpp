@@ -41,6 +41,23 @@ TEST_P(team_of, a_run_sees_what_the_runs_before_it_did) {
   EXPECT_EQ(from, std::vector<std::size_t>(50, 200));
 }
 
+TEST_P(team_of, leaves_out_what_has_not_begun_when_it_is_stopped) {
+  std::atomic<bool> stop = false;
+  const auto stopped = [&stop] { return stop.load(); };
+  stopping_team polling(*team, stopped);
+  std::atomic<std::size_t> done = 0;
+  const auto body = [&](std::size_t) { stop = ++done == 10; };
+  polling.run(10, body);
+  EXPECT_EQ(done, 10U);
+  polling.run(1000, body);
+  EXPECT_EQ(done, 10U);
+  stop = false;
+  done = 0;
+  polling.run(100000, body);
+  EXPECT_GE(done, 10U);
+  EXPECT_LE(done, 10U + 7U);  // those that had begun
+}
+
 TEST(thread_team, uses_its_threads) {
   const auto team = make_thread_team(3);
   std::atomic<int> inside = 0;

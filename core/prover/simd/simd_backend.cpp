@@ -13,6 +13,8 @@ namespace nexus::prover {
 namespace {
 
 constexpr std::uint32_t task_witnesses = 4096;
+// From here on a trace is touched first.
+constexpr std::uint64_t many_rows = 1 << 18;
 
 std::vector<row_piece> pieces_of(matrix_views matrices) {
   std::vector<row_piece> out;
@@ -70,10 +72,28 @@ std::vector<capacity> combine(std::span<const digest> leaves,
 
 }  // namespace
 
+void simd_backend::touch(host_matrix& trace) {
+  constexpr std::size_t page = 4096 / sizeof(fp);
+  constexpr std::size_t piece = (std::size_t{2} << 20) / sizeof(fp);
+  const std::size_t rows = std::size_t{1} << trace.log_height();
+  for (std::size_t p = 0; p < trace.panels(); ++p) {
+    fp* const panel = trace.row(p, 0);
+    in_pieces(rows * trace.stride_of(p), piece,
+              [panel](std::size_t first, std::size_t count) {
+                for (std::size_t i = first; i < first + count; i += page) {
+                  panel[i] = fp{};
+                }
+              });
+  }
+}
+
 result<segment_witness> simd_backend::make_witness(
     byte_view data, const segment_statement& statement) {
   auto trace =
       std::make_unique<host_matrix>(statement.log_rows(), column::count);
+  if (statement.rows() >= many_rows) {
+    touch(*trace);
+  }
   std::vector<digest> leaves(statement.rows() / leaf_rows);
   in_pieces(leaves.size(), lanes(), [&](std::size_t first, std::size_t count) {
     kernels_.hash.absorb_leaves(data, first, count, &leaves[first],
@@ -201,10 +221,12 @@ result<std::uint32_t> simd_backend::grind(const grinding_state& state,
     const std::uint32_t end =
         std::min(modulus - start, tasks * task_witnesses) + start;
     std::atomic<std::uint32_t> found = end;
+    std::atomic<bool> looked = false;
     in_pieces(end - start, task_witnesses,
               [&](std::size_t offset, std::size_t count) {
                 const auto first = start + static_cast<std::uint32_t>(offset);
                 const auto some = static_cast<std::uint32_t>(count);
+                looked = true;
                 if (first >= found) {
                   return;
                 }
@@ -216,6 +238,10 @@ result<std::uint32_t> simd_backend::grind(const grinding_state& state,
               });
     if (found < end) {
       return found.load();
+    }
+    // Where a team leaves its tasks out, the rounds would never find anything.
+    if (!looked) {
+      return status{status_code::cancelled, "the search was stopped"};
     }
     start = end;
   }

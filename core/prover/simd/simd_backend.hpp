@@ -53,6 +53,9 @@ class simd_backend final : public scalar_backend {
   [[nodiscard]] std::size_t lanes() const noexcept {
     return kernels_.target.lanes;
   }
+  // Has the system hand out a trace's memory. The rows of one task of the
+  // witness lie all over it, so that the first of them would take seconds.
+  void touch(host_matrix& trace);
   layer_ptr hash_pieces(std::span<const row_piece> pieces, unsigned log_count);
 
   const kernel_set& kernels_;
