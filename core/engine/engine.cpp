@@ -42,34 +42,18 @@ class engine::impl {
     }
     return {};
   }
-  engine_core& core() { return *core_; }
-
   void start(operation& work, source from, sink to, run_options options,
              std::function<void(run_report)> done) {
-    if (status usable = ready(); !usable.ok()) {
-      run_report report;
-      report.outcome = std::move(usable);
-      return done(std::move(report));
-    }
-    {
-      const std::lock_guard lock(mutex_);
-      ++running_;
-    }
-    auto finished = [this, done = std::move(done)](run_report report) {
-      try {
-        done(std::move(report));
-      } catch (...) {
-        // There is nobody left to tell.
-      }
-      const std::lock_guard lock(mutex_);
-      if (--running_ == 0) idle_.notify_all();
-    };
-    auto started = std::make_shared<nexus::run>(
-        *core_, work, std::move(from), std::move(to), std::move(options),
-        std::move(finished));
-    // Nothing is lost by not waiting here: the destructor does.
-    asio::co_spawn(core_->executor(), hold(std::move(started)), asio::detached);
+    status usable = ready();
+    if (usable.ok())
+      usable = launch(work, std::move(from), std::move(to), std::move(options),
+                      done);
+    if (usable.ok()) return;
+    run_report report;
+    report.outcome = std::move(usable);
+    done(std::move(report));
   }
+  engine_core& core() { return *core_; }
 
   // Runs a coroutine on the engine's thread and waits for it. Only if ready().
   template <class T>
@@ -79,6 +63,39 @@ class engine::impl {
   }
 
  private:
+  // Not ok: the run did not begin, and nobody else will call done.
+  status launch(operation& work, source from, sink to, run_options options,
+                const std::function<void(run_report)>& done) {
+    begin_one();
+    try {
+      auto finished = [this, done](run_report report) {
+        try {
+          done(std::move(report));
+        } catch (...) {
+          // There is nobody left to tell.
+        }
+        end_one();
+      };
+      auto started = std::make_shared<nexus::run>(
+          *core_, work, std::move(from), std::move(to), std::move(options),
+          std::move(finished));
+      // Nothing is lost by not waiting here: the destructor does.
+      asio::co_spawn(core_->executor(), hold(std::move(started)),
+                     asio::detached);
+      return {};
+    } catch (...) {
+      end_one();
+      return status_of_current_exception();
+    }
+  }
+  void begin_one() {
+    const std::lock_guard lock(mutex_);
+    ++running_;
+  }
+  void end_one() {
+    const std::lock_guard lock(mutex_);
+    if (--running_ == 0) idle_.notify_all();
+  }
   static task<void> hold(std::shared_ptr<nexus::run> started) {
     co_await started->main();
   }
