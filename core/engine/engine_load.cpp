@@ -35,10 +35,11 @@ void engine_core::follow(const hwinfo::pressure_reading& reading) {
     load_.emplace(load_start{profile_->budget_bytes, profile_->cpu_workers,
                              options.max_threads, headroom_of(machine())});
   ++load_counts.readings;
-  load_use use{buffers.bytes(), 0};
+  load_use use{buffers.bytes(), 0, 0};
   for (const run* active : runs_) {
     use.memory_bytes += active->job_bytes();
     use.least_bytes += active->least_bytes();
+    use.job_bytes = std::max(use.job_bytes, active->most_job_bytes());
   }
   allow(load_->update(reading, use, now_seconds()));
 }

@@ -20,10 +20,14 @@ constexpr std::uint64_t mib = 1u << 20;
 constexpr std::uint64_t reserve_share = 20;
 constexpr std::uint64_t least_reserve = 64 * mib;
 constexpr std::uint64_t most_reserve = 1024 * mib;
-// Of a small limit no more than this part: the budget needs the rest.
+// Of a small limit no more than this part, or this one to hold a job: the
+// budget needs the rest.
 constexpr std::uint64_t small_share = 8;
-// A run that takes all of its budget must not feel pressed by itself: of what
-// the budget leaves, half is reserve. If nothing, this much.
+constexpr std::uint64_t job_share = 4;
+// A run must not feel pressed by its own use, nor that use keep it from growing
+// back, which takes twice the reserve: of what it left of the headroom at the
+// start a third is reserve. If that is nothing, this much.
+constexpr std::uint64_t beside_share = 3;
 constexpr std::uint64_t reserve_anyway = 16 * mib;
 // To cut the budget below this part of the reserve would help nobody.
 constexpr std::uint64_t floor_share = 16;
@@ -105,7 +109,9 @@ const load_allowance& load_control::update(
     const hwinfo::pressure_reading& reading, const load_use& use, double now) {
   const std::uint64_t budget = allowed_.budget_bytes;
   const std::uint32_t workers = allowed_.workers;
-  const finding f = look(reading, now);
+  most_used_ =
+      std::max(most_used_, std::min(use.memory_bytes, start_.budget_bytes));
+  const finding f = look(reading, use, now);
   if (f.is != mood::quiet) {
     uneasy_at_ = now;
     if (f.is == mood::pressed) shrink(f, use, now);
@@ -126,6 +132,7 @@ const load_allowance& load_control::update(
 
 const load_allowance& load_control::resume(double now) {
   allowed_.shrunk = allowed_.grown = false;
+  most_used_ = 0;
   if (before_ == 0 || now - uneasy_at_ < wait_) return allowed_;
   restore();
   allowed_.budget_bytes = budget_;
@@ -135,20 +142,23 @@ const load_allowance& load_control::resume(double now) {
   return allowed_;
 }
 
-std::uint64_t load_control::reserve_of(std::uint64_t limit) const noexcept {
+std::uint64_t load_control::reserve_of(std::uint64_t limit,
+                                       const load_use& use) const noexcept {
   const std::uint64_t beside =
-      start_.headroom_bytes -
-      std::min(start_.headroom_bytes, start_.budget_bytes);
+      start_.headroom_bytes - std::min(start_.headroom_bytes, most_used_);
   const std::uint64_t share =
-      std::clamp(limit / reserve_share, least_reserve, most_reserve);
-  return std::min(
-      {share, limit / small_share, std::max(beside / 2, reserve_anyway)});
+      std::min(std::clamp(limit / reserve_share, least_reserve, most_reserve),
+               limit / small_share);
+  const std::uint64_t job = std::min(use.job_bytes, limit / job_share);
+  return std::min(std::max(share, job),
+                  std::max(beside / beside_share, reserve_anyway));
 }
 
 load_control::finding load_control::look(
-    const hwinfo::pressure_reading& reading, double now) const {
+    const hwinfo::pressure_reading& reading, const load_use& use,
+    double now) const {
   finding f;
-  judge_limits(reading, f);
+  judge_limits(reading, use, f);
   judge_stalls(reading, now, f);
   const std::uint64_t kills = reading.oom_kills.value_or(0);
   if (judged_ && last_.oom_kills && kills > *last_.oom_kills) {
@@ -159,11 +169,11 @@ load_control::finding load_control::look(
 }
 
 void load_control::judge_limits(const hwinfo::pressure_reading& reading,
-                                finding& f) const {
+                                const load_use& use, finding& f) const {
   double least = 1;  // of what is left, in reserves
   for (const auto& each : reading.limits) {
     const memory_limit& m = each.limit;
-    const std::uint64_t reserve = reserve_of(m.limit_bytes);
+    const std::uint64_t reserve = reserve_of(m.limit_bytes, use);
     const std::uint64_t left = left_of(m);
     const std::uint64_t twice = 2 * reserve;
     f.reserve = std::min(f.reserve, reserve);

@@ -35,6 +35,9 @@ struct load_start {
 struct load_use {
   std::uint64_t memory_bytes = 0;  // that the budget counts, in use now
   std::uint64_t least_bytes = 0;   // without which nothing would go on
+  // The most that one job takes beside its buffers: it comes and goes with the
+  // job, so that one look may find that much more than there is to the next.
+  std::uint64_t job_bytes = 0;
 };
 
 struct load_allowance {
@@ -67,10 +70,12 @@ class load_control {
     std::string why;
   };
 
-  [[nodiscard]] std::uint64_t reserve_of(std::uint64_t limit) const noexcept;
+  [[nodiscard]] std::uint64_t reserve_of(std::uint64_t limit,
+                                         const load_use& use) const noexcept;
   [[nodiscard]] finding look(const hwinfo::pressure_reading& reading,
-                             double now) const;
-  void judge_limits(const hwinfo::pressure_reading& reading, finding& f) const;
+                             const load_use& use, double now) const;
+  void judge_limits(const hwinfo::pressure_reading& reading,
+                    const load_use& use, finding& f) const;
   void judge_stalls(const hwinfo::pressure_reading& reading, double now,
                     finding& f) const;
   void shrink(const finding& f, const load_use& use, double now);
@@ -81,6 +86,7 @@ class load_control {
   const load_start start_;
   load_allowance allowed_;
   std::uint64_t budget_;
+  std::uint64_t most_used_ = 0;
   std::uint64_t before_ = 0;  // in use when it was first cut; 0: it is not
   std::uint32_t processors_;  // workers by the processors alone
   double uneasy_at_;          // the last time that it was not quiet

@@ -289,11 +289,15 @@ std::uint64_t run::job_bytes() const noexcept {
   return sum;
 }
 
-std::uint64_t run::least_bytes() const noexcept {
-  std::uint64_t worker = 0;
+std::uint64_t run::most_job_bytes() const noexcept {
+  std::uint64_t most = 0;
   for (const auto& stage : plan_.stages)
-    worker = std::max(worker, stage.worker_bytes);
-  return layout_.working_set + worker;
+    most = std::max(most, stage.worker_bytes);
+  return most;
+}
+
+std::uint64_t run::least_bytes() const noexcept {
+  return layout_.working_set + most_job_bytes();
 }
 
 bool run::devices_take(const segment_layout& layout) const {

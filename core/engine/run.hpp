@@ -41,6 +41,7 @@ class run : public std::enable_shared_from_this<run> {
   void adapt();
   // What running jobs take beside their buffers.
   [[nodiscard]] std::uint64_t job_bytes() const noexcept;
+  [[nodiscard]] std::uint64_t most_job_bytes() const noexcept;  // of one
   // Without which it could not go on.
   [[nodiscard]] std::uint64_t least_bytes() const noexcept;
 

@@ -55,7 +55,7 @@ class LoadControl : public testing::Test {
 
   load_start start_{4 * gib, 8, {}, 8 * gib};
   load_control control_{start_};
-  load_use use_{0, segment};
+  load_use use_{0, segment, 0};
   std::uint64_t in_use_ = 512 * mib;
   double now_ = 1000;
 };
@@ -89,10 +89,11 @@ TEST_F(LoadControl, OneThatTakesAllOfItsBudgetIsNotPressedByItself) {
     load_control control({m.budget, 8, {}, m.headroom});
     pressure_reading now;
     now.limits.push_back({{"limit", m.limit, others + m.budget}, {}});
-    EXPECT_FALSE(control.update(now, {m.budget, segment}, 1).shrunk)
+    EXPECT_FALSE(control.update(now, {m.budget, segment, 0}, 1).shrunk)
         << m.budget;
     now.limits[0].limit.used_bytes = m.limit - mib;  // others take the rest
-    EXPECT_TRUE(control.update(now, {m.budget, segment}, 2).shrunk) << m.budget;
+    EXPECT_TRUE(control.update(now, {m.budget, segment, 0}, 2).shrunk)
+        << m.budget;
   }
 }
 
@@ -155,13 +156,26 @@ TEST_F(LoadControl, ALittleIsNotTakenAway) {
 }
 
 TEST_F(LoadControl, ItWaitsForWhatJobsStillHold) {
-  control_.update(short_of_it(), {gib, segment}, 1);
+  control_.update(short_of_it(), {gib, segment, 0}, 1);
   EXPECT_EQ(budget(), gib / 2);
   for (int i = 2; i < 20; ++i)
-    control_.update(short_of_it(), {gib, segment}, i);
+    control_.update(short_of_it(), {gib, segment, 0}, i);
   EXPECT_EQ(budget(), gib / 2);
-  control_.update(short_of_it(), {gib / 2, segment}, 20);
+  control_.update(short_of_it(), {gib / 2, segment, 0}, 20);
   EXPECT_EQ(budget(), gib / 4);
+}
+
+TEST_F(LoadControl, WhatAJobTakesIsKeptInReserve) {
+  const pressure_reading now = in_group(gib, 150 * mib);
+  tell(now);
+  EXPECT_EQ(budget(), 4 * gib);  // a reserve of 64 MiB
+  use_.job_bytes = 160 * mib;
+  tell(now);
+  EXPECT_EQ(budget(), in_use_ / 2);
+  // But never more than a quarter of the limit.
+  load_control small(start_);
+  EXPECT_FALSE(small.update(in_group(512 * mib, 129 * mib), use_, 1).shrunk);
+  EXPECT_TRUE(small.update(in_group(512 * mib, 127 * mib), use_, 2).shrunk);
 }
 
 TEST_F(LoadControl, HitsOfALimitThatIsNearCount) {
