@@ -122,6 +122,29 @@ class Results(BenchTest):
     def test_workers_are_as_few_as_was_asked_for(self):
         found = self.bench_json("--op", "encrypt", "--max-threads", "1")
         self.assertEqual({run["workers"] for run in found["runs"]}, {1})
+        found = self.bench_json("--op", "encrypt", "--size", "4M")
+        most = found["backends"][0]["workers"]
+        self.assertEqual({run["workers"] for run in found["runs"]},
+                         {1, max(1, most // 2), most})
+
+    def test_cards_are_measured_beside_the_processors(self):
+        library = harness.binary.parent.parent / "lib"
+        stub = library / "test-plugins/stub"
+        if not stub.is_dir():
+            self.skipTest("the stub plugin was not built")
+        self.env["NEXUS_STUB"] = "cpus=0;gpus=1"
+        found = self.bench_json("--op", "encrypt", "--size", "16M",
+                                "--plugin-dir", library / "nexus-pipe/plugins",
+                                "--plugin-dir", stub)
+        self.assertEqual([(b["name"], b["gpu"]) for b in found["backends"]],
+                         [("cpu", False), ("stub", True)])
+        card = [r for r in found["runs"] if r["backend"] == "stub"]
+        # Larger segments, and no numbers of workers: its lanes are what it has.
+        self.assertEqual([r["segment_bytes"] for r in card],
+                         [1 << 20, 4 << 20])
+        self.assertEqual(len({r["workers"] for r in card}), 1)
+        self.assertEqual({r["compared_threads"] for r in card},
+                         {max(m["threads"] for m in found["memory"])})
 
     def test_cards_are_measured_beside_the_processors(self):
         library = harness.binary.parent.parent / "lib"
@@ -317,7 +340,7 @@ class Browser(BenchTest):
         profile = tempfile.mkdtemp(prefix="nexus-chromium-")
         self.addCleanup(shutil.rmtree, profile, ignore_errors=True)
         self.profile = pathlib.Path(profile)
-        self.bench("--op", "encrypt", "--report", "out.html")
+        self.bench("--op", "encrypt", "--size", "32M", "--report", "out.html")
         self.page = self.dir / "out.html"
 
     def chromium(self, *words, page=None):

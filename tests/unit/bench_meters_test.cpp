@@ -167,6 +167,17 @@ TEST(TestData, OpensAndVerifiesAsItWasMade) {
   }
 }
 
+TEST(TestData, SealsAgainWhereTheSizeIsAnother) {
+  result<test_data> data = test_data::create(mib, options(), {});
+  ASSERT_TRUE(data.ok());
+  const auto small = data->input(bench_op::decrypt, 100, 0);
+  ASSERT_TRUE(small.ok());
+  const std::size_t size = small->size();
+  const auto large = data->input(bench_op::decrypt, 1000, 0);
+  ASSERT_TRUE(large.ok());
+  EXPECT_EQ(large->size(), size + 900);
+}
+
 TEST(TestData, Stops) {
   result<test_data> data = test_data::create(mib, options(), stopped());
   ASSERT_TRUE(data.ok());

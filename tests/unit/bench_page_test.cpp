@@ -59,6 +59,7 @@ results full(const std::string& text) {
       made.latencies.push_back({op, name, of({1e-3}), of({2e-3})});
     }
     made.runs.push_back(run_of(bench_op::encrypt, name, 1, 1 << 20, 2e9));
+    made.runs.back().all_workers = false;
   }
   made.machine.cpu_quota = 1.5;
   made.machine.cpu_quota_origin = text;
@@ -118,6 +119,18 @@ TEST(LineChart, PlacesPointsByTheirValues) {
   const std::string svg = draw(chart);
   // The left edge below, the middle half-way up, the right edge on top.
   EXPECT_THAT(svg, HasSubstr("d=\"M44 216L210 122L376 28\""));
+}
+
+TEST(LineChart, MakesRoomForWhatItIsComparedWith) {
+  line_chart chart;
+  chart.x_marks = {{0, "0"}, {2, "2"}};
+  chart.series = {{"s", {{1, 2, 2, 2}}}};
+  chart.level = {5, "five"};
+  chart.slope = 4;
+  const std::string svg = draw(chart);
+  // Up to 8: the level below it, the line from corner to corner.
+  EXPECT_THAT(svg, HasSubstr("x1=\"44\" y1=\"98.5\" x2=\"376\" y2=\"98.5\""));
+  EXPECT_THAT(svg, HasSubstr("x1=\"44\" y1=\"216\" x2=\"376\" y2=\"28\""));
 }
 
 TEST(LineChart, KeepsValuesThatAreNoneInside) {

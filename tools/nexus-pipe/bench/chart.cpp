@@ -73,6 +73,8 @@ std::string opening(const std::string& id, const std::string& title,
 
 double highest(const line_chart& chart) {
   double most = chart.level ? chart.level->at : 0;
+  if (chart.slope)
+    most = std::max(most, *chart.slope * chart.x_marks.back().at);
   for (const chart_series& series : chart.series) {
     for (const chart_point& point : series.points) {
       most = std::max({most, point.y, point.high});
@@ -206,6 +208,11 @@ std::string draw(const line_chart& chart) {
     const double y = box.y(chart.level->at);
     text += line("level", box.left, y, box.right, y);
     text += words("tick", "end", box.right, y - 5, chart.level->text);
+  }
+  if (chart.slope) {
+    const double end = chart.x_marks.back().at;
+    text += line("level", box.x(0), box.y(0), box.x(end),
+                 box.y(*chart.slope * end));
   }
   for (std::size_t i = 0; i < chart.series.size(); ++i) {
     text += draw_series(chart.series[i], i, box);

@@ -49,6 +49,7 @@ struct line_chart {
   std::vector<chart_mark> x_marks;  // at least one, by rising place
   std::vector<chart_series> series;
   std::optional<chart_mark> level;  // a horizontal line to compare with
+  std::optional<double> slope;      // of a line from the origin, the same
 };
 [[nodiscard]] std::string draw(const line_chart& chart);
 

@@ -175,8 +175,8 @@ std::optional<chart_mark> level_for(const results& from, const sweep& of,
 }
 
 std::string segment_figure(const results& from, bench_op op) {
-  const auto all_workers = [](const backend& on, const run_point& run) {
-    return run.workers == on.workers;
+  const auto all_workers = [](const backend&, const run_point& run) {
+    return run.all_workers;
   };
   const sweep of = sweep_of(from, op, all_workers, log2_of_segment);
   if (of.by_backend.empty()) return "";
@@ -229,6 +229,7 @@ std::string worker_figure(const results& from, bench_op op) {
   chart.x_marks.insert(chart.x_marks.begin(), {0, "0"});
   chart.series = series_of(of, in, place);
   const run_point& one = *of.by_backend.front().second.front();
+  chart.slope = one.rate() / in.size / one.workers;
   const std::string sized = format_segment(one.segment_bytes);
   return figure(name + ", segments of " + sized, draw(chart),
                 table_of(from, of, name + " by workers", {"Workers", true}, in,
@@ -284,11 +285,12 @@ std::string segment_figures(const results& from) {
 std::string worker_figures(const results& from) {
   std::string text;
   for (const bench_op op : ops_of(from)) text += worker_figure(from, op);
-  return section("workers", "By number of workers",
-                 "A straight line through the origin would mean that twice "
-                 "the workers do twice the work. The share is of the memory's "
-                 "speed with as many threads.",
-                 text);
+  return section(
+      "workers", "By number of workers",
+      "The dashed line is where twice the workers would do twice the "
+      "work. The share is of the memory's speed with as many "
+      "threads.",
+      text);
 }
 
 std::string speed_figure(const results& from) {

@@ -59,7 +59,8 @@ struct backend {
 struct run_point {
   bench_op op = bench_op::encrypt;
   std::string backend;
-  std::uint32_t workers = 1;
+  std::uint32_t workers = 1;  // that the engine had
+  bool all_workers = true;    // no fewer were asked for
   std::uint64_t segment_bytes = 0;
   std::optional<std::uint64_t> rows;  // of a segment, where it has rows
   std::uint64_t data_bytes = 0;  // of one run: plaintext, or what is proved

@@ -184,6 +184,9 @@ result<run_meter::timing> run_meter::run(engine& worker, const shape& how,
   took.processors = used / took.seconds;
   took.others =
       std::max(system_seconds() - system_before - used, 0.0) / took.seconds;
+  for (const device_telemetry& device : report.statistics.devices) {
+    if (device.plugin == how.on->name) took.workers += device.lanes;
+  }
   took.segment_bytes = how.segment_bytes;
   if (!has_rows(how.op)) {
     // What the engine made of it; of data, not of what that is sealed in.
@@ -215,7 +218,7 @@ result<run_point> run_meter::measure(const shape& how) {
   run_point point;
   point.op = how.op;
   point.backend = how.on->name;
-  point.workers = how.workers;
+  point.all_workers = how.workers == how.on->workers;
   point.data_bytes = *size;
   if (has_rows(how.op)) point.rows = how.rows;
   for (std::uint32_t i = 0; i < plan_.repeats; ++i) {
@@ -225,6 +228,7 @@ result<run_point> run_meter::measure(const shape& how) {
     point.processors.add(took->processors);
     point.others.add(took->others);
     point.segment_bytes = took->segment_bytes;
+    point.workers = took->workers;
   }
   return point;
 }

@@ -60,6 +60,7 @@ class run_meter {
     double others = 0;
     double first_byte_seconds = 0;  // 0: nothing came
     std::uint64_t segment_bytes = 0;
+    std::uint32_t workers = 0;  // that the engine really had
   };
   [[nodiscard]] engine_options options_for(const shape& how) const;
   // Bytes of data for a run, as far as is known by now.
