@@ -21,7 +21,7 @@ using testing::HasSubstr;
 constexpr std::uint64_t mib = 1u << 20;
 constexpr std::uint64_t budget = 64 * mib;
 constexpr std::uint64_t segment = 256u << 10;
-constexpr double patience = 60;  // seconds
+constexpr double patience = 150;  // seconds
 
 // Hands the work on to another operation, whose jobs then take more memory.
 class heavy_operation final : public operation {
