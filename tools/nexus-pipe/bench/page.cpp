@@ -36,7 +36,7 @@ std::string time_text(double seconds) {
 std::string load_warning(const results& from) {
   double most = 0;
   for (const run_point& run : from.runs) {
-    most = std::max(most, run.others.median());
+    if (!on_card(from, run)) most = std::max(most, run.others.median());
   }
   if (most < worth_telling) return "";
   return paragraph(
@@ -217,8 +217,10 @@ std::string method(const results& from) {
       "li",
       "Processors: processor time of the process (getrusage) over time. "
       "Others: that of all other processes, and what a hypervisor withheld "
-      "(/proc/stat, which counts hundredths of a second), over time. Memory is "
-      "said to bound a run from 70 % of its speed on; else computing, where "
+      "(/proc/stat, which counts hundredths of a second), over time. Cards are "
+      "driven by a helper process, as in any run, which counts with the "
+      "others. Memory is said to bound a run from 70 % of its speed on; else "
+      "computing, where "
       "the workers had 85 % of their processors; else what others had, where "
       "that is half of what is missing.");
   text += element(

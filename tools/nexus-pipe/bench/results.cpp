@@ -13,13 +13,6 @@ namespace {
 constexpr double memory_bound_share = 0.7;
 constexpr double processor_bound_share = 0.85;
 
-bool on_card(const results& from, const run_point& run) {
-  return std::any_of(from.backends.begin(), from.backends.end(),
-                     [&run](const backend& known) {
-                       return known.gpu && known.name == run.backend;
-                     });
-}
-
 double per_second(std::uint64_t bytes, double seconds) {
   return seconds > 0 ? static_cast<double>(bytes) / seconds : 0;
 }
@@ -53,6 +46,13 @@ double run_point::least() const {
 
 double run_point::most() const {
   return per_second(data_bytes, seconds.least());
+}
+
+bool on_card(const results& from, const run_point& run) {
+  return std::any_of(from.backends.begin(), from.backends.end(),
+                     [&run](const backend& known) {
+                       return known.gpu && known.name == run.backend;
+                     });
 }
 
 const char* name_of(bench_op op) noexcept {

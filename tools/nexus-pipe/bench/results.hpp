@@ -103,6 +103,10 @@ struct results {
 
 [[nodiscard]] const char* name_of(bench_op op) noexcept;
 
+// Whether its backend's devices are graphics cards. Those run in a helper
+// process, whose processor time counts as that of others.
+[[nodiscard]] bool on_card(const results& from, const run_point& run);
+
 // The memory's speed that an operation is compared with: copying where it
 // writes as much as it reads, reading where it writes little or nothing.
 struct ceiling {
