@@ -237,6 +237,12 @@ std::int32_t remote_device::health(nexus_health& health) {
     return NEXUS_OK;
   }
   health = process->ask_health(health_patience);
+  if (health.status != NEXUS_E_LOST) return NEXUS_OK;
+  // Some errors end what the driver keeps for a process, and with it are over:
+  // whether the device is gone is for the next one to say.
+  process->end(health.message);
+  (void)process->cause();  // waits for its end
+  health.status = NEXUS_E_DEVICE;
   return NEXUS_OK;
 }
 

@@ -146,25 +146,6 @@ class Results(BenchTest):
         self.assertEqual({r["compared_threads"] for r in card},
                          {max(m["threads"] for m in found["memory"])})
 
-    def test_cards_are_measured_beside_the_processors(self):
-        library = harness.binary.parent.parent / "lib"
-        stub = library / "test-plugins/stub"
-        if not stub.is_dir():
-            self.skipTest("the stub plugin was not built")
-        self.env["NEXUS_STUB"] = "cpus=0;gpus=1"
-        found = self.bench_json("--op", "encrypt", "--size", "16M",
-                                "--plugin-dir", library / "nexus-pipe/plugins",
-                                "--plugin-dir", stub)
-        self.assertEqual([(b["name"], b["gpu"]) for b in found["backends"]],
-                         [("cpu", False), ("stub", True)])
-        card = [r for r in found["runs"] if r["backend"] == "stub"]
-        # Larger segments, and no numbers of workers: its lanes are what it has.
-        self.assertEqual([r["segment_bytes"] for r in card],
-                         [1 << 20, 4 << 20])
-        self.assertEqual(len({r["workers"] for r in card}), 1)
-        self.assertEqual({r["compared_threads"] for r in card},
-                         {max(m["threads"] for m in found["memory"])})
-
     def test_the_table_tells_the_same(self):
         done = self.bench("--op", "encrypt")
         text = done.stdout.decode()

@@ -48,14 +48,22 @@ class CudaTest(harness.CommandTest):
                       "--plugin-dir", folder)
         self.here = (*self.words, "--isolate", "none")
 
-    def failing(self, rules, command, *words, **more):
+    def failing(self, rules, command, *words, isolated=False, **more):
         self.env["NEXUS_CUDA_FAULT"] = rules
-        here = command != "devices"
+        here = command != "devices" and not isolated
         try:
             return self.run_it(command, *words,
                                *(self.here if here else self.words), **more)
         finally:
             del self.env["NEXUS_CUDA_FAULT"]
+
+    def test_a_context_that_breaks_takes_a_helper_with_it_and_no_run(self):
+        plain = harness.pattern(3000001)
+        sealed = self.encrypt(plain, "--backend", "cpu")
+        done = self.failing("cudaEventSynchronize:9:700", "decrypt", "-i",
+                            harness.ALICE_KEY, isolated=True, input=sealed)
+        self.assert_exit(done, 0)
+        self.assertEqual(done.stdout, plain)
 
     def test_is_shown(self):
         told = self.failing("", "devices", "--json")

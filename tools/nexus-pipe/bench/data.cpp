@@ -51,7 +51,7 @@ result<std::span<const std::byte>> test_data::input(bench_op op,
     const auto work = make(maker, rows);
     const run_report report = worker_->run(
         *work, source::from_memory(data), sink::to_memory(made_),
-        {.stop = stop_, .progress = {}, .trace = {}, .planned = {}});
+        {.stop = stop_, .progress = {}, .planned = {}, .trace = {}});
     if (!report.outcome.ok()) return report.outcome;
     made_of_ = wanted;
   }

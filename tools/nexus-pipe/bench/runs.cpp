@@ -177,7 +177,7 @@ result<run_meter::timing> run_meter::run(engine& worker, const shape& how,
   }
   const run_report report =
       worker.run(*work, source::from_memory(*input), std::move(to),
-                 {.stop = stop_, .progress = {}, .trace = {}, .planned = {}});
+                 {.stop = stop_, .progress = {}, .planned = {}, .trace = {}});
   if (!report.outcome.ok()) return report.outcome;
   took.seconds = std::max(seconds_since(begin), 1e-9);
   const double used = processor_seconds() - processors_before;
