@@ -14,7 +14,7 @@ packages=(
   libipsec-mb-dev
   ocl-icd-opencl-dev opencl-headers pocl-opencl-icd oclgrind
   libgtest-dev libgmock-dev libbenchmark-dev
-  age hyperfine python3 bc mandoc prometheus
+  age hyperfine python3 bc mandoc
 )
 
 # What some tests need beside: half a gigabyte. Without it they say that they
@@ -77,4 +77,21 @@ install_peers() {
   say "installing the npm test peers"
   (cd tests/peers && npm ci --no-audit --no-fund --loglevel=error) ||
     say "npm failed: tests against npm packages will be skipped"
+}
+
+# promtool, which a test checks metrics with. It is only unpacked: to install
+# Debian's package would start a service. Without it that test says that it was
+# skipped, and why.
+install_promtool() {
+  if command -v promtool >/dev/null || [ -x build/tools/usr/bin/promtool ]; then
+    return
+  fi
+  say "unpacking promtool"
+  local folder
+  mkdir -p build/tools
+  folder=$(mktemp -d)
+  (cd "$folder" && apt-get download -q prometheus) &&
+    dpkg -x "$folder"/prometheus_*.deb build/tools ||
+    say "promtool cannot be had: the test that needs it will be skipped"
+  rm -rf "$folder"
 }

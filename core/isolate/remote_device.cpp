@@ -430,7 +430,7 @@ bool remote_device::take_step(const slot& mine, const job_result& packet,
                               std::size_t size, std::uint32_t& last) {
   job_step said;
   if (size != sizeof said || packet.kind != message::job_step) return false;
-  std::memcpy(&said, &packet, sizeof said);
+  std::memcpy(static_cast<void*>(&said), &packet, sizeof said);
   const bool good = said.id == mine.job.id && mine.job.step != nullptr &&
                     said.step > last && said.step <= said.steps &&
                     said.steps <= max_steps;

@@ -48,8 +48,8 @@ class trace_text {
   std::uint64_t last_memory_ = UINT64_MAX;
 };
 
-// Streams the events of a run into a file, which is valid JSON at any time:
-// what ends it is written with each piece, and overwritten by the next one.
+// Streams the events of a run into a file, which is valid JSON between any two
+// writes: what ends it is written with each piece, and overwritten by the next.
 class trace_file {
  public:
   // Replaces the file. io_error: it cannot be written.
