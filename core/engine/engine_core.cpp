@@ -117,6 +117,7 @@ task<void> engine_core::open_devices(bool all) {
   co_await with_loader(load);
   for (auto& opened : found.devices) add_device(std::move(opened));
   for (const auto& problem : found.problems) log(problem);
+  unopened_ = found.problems;
   // What failed to open is tried again by the next run.
   if (!found.problems.empty()) open_problem_ = found.problems.front();
   (all ? all_opened_ : base_opened_) = found.problems.empty();

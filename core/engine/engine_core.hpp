@@ -56,6 +56,10 @@ class engine_core {
   task<void> load_plugins();
   // Loads every plugin and looks at every device, without opening one.
   task<std::vector<plugin_description>> describe_plugins();
+  // Devices that could not be opened so far, and why.
+  [[nodiscard]] const std::vector<std::string>& unopened() const noexcept {
+    return unopened_;
+  }
   // Why the last device could not be opened, or empty.
   [[nodiscard]] const std::string& open_problem() const noexcept {
     return open_problem_;
@@ -197,6 +201,7 @@ class engine_core {
   bool base_opened_ = false;
   bool all_opened_ = false;
   std::string open_problem_;
+  std::vector<std::string> unopened_;
   wait_list opened_;
   std::vector<std::string> open_ids_;                       // of devices
   using ability = std::pair<std::uint32_t, std::uint32_t>;  // device, operation

@@ -349,6 +349,7 @@ telemetry run::snapshot() const {
   t.io.lane_reads = lane_reads_;
   t.stalls = stalls_;
   core_.beat.report(t);
+  t.unopened = core_.unopened();
   t.devices = core_.device_report();
   for (const auto& each : t.devices) t.queued_jobs += each.queued_jobs;
   for (std::size_t i = 0; i < before_.devices.size(); ++i) {

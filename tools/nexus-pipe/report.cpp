@@ -165,7 +165,8 @@ json to_json(const telemetry& run) {
       {"loop_beats", run.loop_beats},
       {"loop_stall_p99_seconds", run.loop_stall_p99_seconds},
       {"loop_stall_max_seconds", run.loop_stall_max_seconds},
-      {"devices", std::move(devices)}};
+      {"devices", std::move(devices)},
+      {"unopened", run.unopened}};
 }
 
 }  // namespace
@@ -207,6 +208,25 @@ std::vector<std::string> summarize(const telemetry& run) {
     lines.push_back(device_line(device));
   }
   lines.push_back(stall_line(run.stalls));
+  return lines;
+}
+
+std::vector<std::string> warnings_of(const telemetry& run) {
+  std::vector<std::string> lines;
+  for (const std::string& problem : run.unopened)
+    lines.push_back(problem + "; done without it");
+  for (const device_telemetry& device : run.devices) {
+    const std::string why =
+        device.last_error.empty() ? "" : ": " + device.last_error;
+    if (device.quarantines != 0 || device.state == device_state::dead)
+      lines.push_back(device.id + " failed " +
+                      std::to_string(device.failed_jobs) +
+                      " jobs, which were done again, and was left alone" + why);
+    else if (device.restarts != 0)
+      lines.push_back("the process of " + device.id + " was started again " +
+                      std::to_string(device.restarts) +
+                      (device.restarts == 1 ? " time" : " times") + why);
+  }
   return lines;
 }
 

@@ -10,6 +10,10 @@ namespace nexus::tool {
 // The lines of -v, without prefix or line end.
 [[nodiscard]] std::vector<std::string> summarize(const telemetry& run);
 
+// What a user should know even of a run that went well: devices that it had to
+// do without, or that needed help. Lines without prefix or end.
+[[nodiscard]] std::vector<std::string> warnings_of(const telemetry& run);
+
 // One JSON object on one line: the fields of telemetry under their names, and
 // "outcome" {code, message}.
 [[nodiscard]] std::string telemetry_json(const run_report& report);

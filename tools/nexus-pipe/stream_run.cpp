@@ -86,6 +86,11 @@ status run_stream(engine& worker, operation& work, stream_pair streams,
   if (report.outcome.ok() && streams.guard != nullptr) {
     report.outcome = streams.guard->flush();
   }
+  if (report.outcome.ok()) {
+    for (const std::string& line : warnings_of(report.statistics)) {
+      out.warning(line);
+    }
+  }
   if (arguments.verbose) {
     for (const std::string& line : summarize(report.statistics)) out.note(line);
   }

@@ -91,6 +91,8 @@ struct telemetry {
   double loop_stall_p99_seconds = 0;
   double loop_stall_max_seconds = 0;
   std::vector<device_telemetry> devices;
+  // Of devices that were to be used and could not be opened: which, and why.
+  std::vector<std::string> unopened;
 };
 
 // How a run will be done, known before its first segment is read.
