@@ -186,8 +186,8 @@ TEST(BufferPool, WhatIsBeyondTheLimitGoesBackAtOnce) {
 }
 
 TEST(BufferPool, TrimsToTheLimitInParts) {
-  buffer_pool pool;
   std::vector<std::byte*> gone;
+  buffer_pool pool;
   pool.on_unmap([&gone](std::byte* data) { gone.push_back(data); });
   {
     std::vector<buffer> lent;

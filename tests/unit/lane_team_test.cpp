@@ -91,6 +91,7 @@ TEST(LaneTeam, LetsOthersDoSomeOfTheWork) {
       std::this_thread::sleep_for(1ms);
     }
   });
+  helper.reset();  // ahead of the board
   EXPECT_EQ(others, 1);
 }
 
@@ -110,6 +111,7 @@ TEST(LaneTeam, KeepsLoopsApart) {
     });
   }
   for (auto& each : owners) each.join();
+  helper.reset();
   for (std::size_t owner = 0; owner < sums.size(); ++owner) {
     EXPECT_EQ(sums[owner], 200 * (50 * 1000 * owner + 49 * 50 / 2));
   }
