@@ -9,7 +9,8 @@ COMMANDS = ("encrypt", "decrypt", "keygen", "prove", "verify", "digest",
             "join", "inspect", "run", "devices", "plugins", "bench")
 STREAMS = ("encrypt", "decrypt", "run")
 PROOFS = ("prove", "verify", "digest")  # streams of segments of a fixed size
-HIDDEN = {"--telemetry": STREAMS + PROOFS}
+HIDDEN = {"--telemetry": STREAMS + PROOFS,
+          "--hang-seconds": STREAMS + PROOFS}
 
 
 def options_in(text):

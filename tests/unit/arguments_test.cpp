@@ -311,6 +311,7 @@ TEST(Help, FitsEightyColumnsAndHidesWhatIsForTests) {
                            "plugins", "run"}) {
     const std::string help = help_of({name, "--help"});
     EXPECT_EQ(help.find("--telemetry"), std::string::npos) << name;
+    EXPECT_EQ(help.find("--hang-seconds"), std::string::npos) << name;
     for (std::size_t start = 0; start < help.size();) {
       const std::size_t end = std::min(help.find('\n', start), help.size());
       EXPECT_LE(end - start, 80u) << help.substr(start, end - start);

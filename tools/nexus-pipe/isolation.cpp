@@ -90,6 +90,9 @@ isolation_options read_isolation(const isolation_words& from,
   read_processors(from.affinity, reader, into.processors);
   reader.number(from.nice, "--nice", -20, 19, into.nice);
   read_io_priority(from.io_priority, reader, into);
+  std::uint32_t patience = 0;
+  reader.number(from.hang_seconds, "--hang-seconds", 1u, 86400u, patience);
+  if (patience != 0) into.hang_seconds = patience;
   if (limits && into.mode == isolate_mode::none)
     reader.fail("there are no processes to limit with --isolate=none");
   return into;

@@ -138,6 +138,7 @@ void add_stream(option_set& options, stream_words& into, stream_kind kind) {
   options.flag("-v,--verbose", into.verbose, "Say what was done, and how");
   options.group("");
   options.value("--telemetry", into.telemetry, "FILE", "");
+  options.value("--hang-seconds", into.engine.isolation.hang_seconds, "N", "");
 }
 
 void add_watch(option_set& options, watch_words& into) {

@@ -77,6 +77,7 @@ class word_reader {
 
 struct isolation_words {
   word mode, memory, affinity, nice, io_priority;
+  word hang_seconds;  // for tests: not in the help
 };
 
 struct engine_words {
