@@ -1,10 +1,13 @@
 #include "isolate/memory_limit.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 
 #include "hwinfo/cgroup.hpp"
 #include "hwinfo/text.hpp"
@@ -18,6 +21,26 @@ bool put(const std::string& path, const std::string& text) {
   const ssize_t put = ::write(fd, text.data(), text.size());
   ::close(fd);
   return put == static_cast<ssize_t>(text.size());
+}
+
+constexpr std::uint64_t most_processes = 1u << 22;  // of any Linux
+constexpr std::string_view group_prefix = "nexus-worker-";
+
+// What engines left that were killed, and could not tidy up. A group with a
+// process in it, or with one that is about to join it, is left alone.
+void remove_stale_groups(const std::string& directory) {
+  DIR* open = ::opendir(directory.c_str());
+  if (open == nullptr) return;
+  while (const dirent* entry = ::readdir(open)) {
+    std::string_view number = entry->d_name;
+    if (number.substr(0, group_prefix.size()) != group_prefix) continue;
+    number.remove_prefix(group_prefix.size());
+    const auto pid = hwinfo::parse_u64(number);
+    if (!pid || *pid == 0 || *pid > most_processes) continue;
+    if (::kill(static_cast<pid_t>(*pid), 0) == 0 || errno != ESRCH) continue;
+    ::rmdir((directory + "/" + entry->d_name).c_str());
+  }
+  ::closedir(open);
 }
 
 std::uint64_t count_in(const std::string& path, std::string_view key) {
@@ -43,8 +66,9 @@ void memory_watch::begin(pid_t pid, std::optional<std::uint64_t> limit) {
 bool memory_watch::make_group() {
   const auto own = hwinfo::own_memory_group({});
   if (!own) return false;
+  remove_stale_groups(own->directory);
   const std::string name =
-      own->directory + "/nexus-worker-" + std::to_string(pid_);
+      own->directory + "/" + std::string(group_prefix) + std::to_string(pid_);
   if (::mkdir(name.c_str(), 0755) != 0) return false;
   group_ = name;
   const bool v2 = own->version == 2;

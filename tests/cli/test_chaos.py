@@ -10,6 +10,7 @@ import os
 import pathlib
 import random
 import signal
+import subprocess
 import threading
 import time
 
@@ -198,6 +199,49 @@ class Chaos(harness.CommandTest):
         print(self.counts, flush=True)
         self.assertGreater(self.counts["deadly"], 0)
         self.assertGreater(self.counts["restarts"], 0)
+
+
+class Orphans(harness.CommandTest):
+    """The parent is killed, and can tidy up nothing."""
+
+    @staticmethod
+    def groups():
+        return {int(p.name.rsplit("-", 1)[1]): p for p in
+                pathlib.Path("/sys/fs/cgroup").glob("**/nexus-worker-*")}
+
+    def start_and_kill(self, number_to_helpers):
+        process = self.start("encrypt", "-r", harness.ALICE, "--isolate=all",
+                             "--worker-memory", "512M", "--max-threads", "2",
+                             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+        process.stdin.write(bytes(4 << 20))
+        process.stdin.flush()
+        seen = harness.wait_until(
+            lambda: len(now := helpers.of(process.pid)) == 2 and now,
+            "two helpers")
+        # As far as their device: they ask for their parent's fate first.
+        time.sleep(0.5)
+        for helper in list(seen)[:1]:
+            if number_to_helpers:
+                os.kill(helper[0], number_to_helpers)
+        process.kill()
+        process.wait()
+        helpers.wait_for_the_end(seen)
+        return {helper[0] for helper in seen}
+
+    def test_helpers_end_with_a_parent_that_is_killed(self):
+        for number in (0, signal.SIGSTOP):
+            with self.subTest(number):
+                self.start_and_kill(number)
+
+    def test_the_next_run_removes_what_groups_are_left(self):
+        pids = self.start_and_kill(0)
+        if not pids & set(self.groups()):
+            self.skipTest("no memory cgroup may be made here")
+        done = self.run_it("encrypt", "-r", harness.ALICE, "--isolate=all",
+                           "--worker-memory", "512M", input=b"x")
+        self.assert_exit(done, 0)
+        self.assertFalse(pids & set(self.groups()))
 
 
 class Quick(Chaos):
