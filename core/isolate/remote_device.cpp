@@ -449,8 +449,12 @@ remote_device::outcome remote_device::await(slot& mine,
   };
   const auto begin = clock::now();
   const bool for_ever = mine.patience <= 0;
-  auto limit = begin + std::chrono::duration_cast<clock::duration>(
-                           std::chrono::duration<double>(mine.patience));
+  // Some thirty years: more would not fit the clock.
+  constexpr double longest = 1e9;
+  auto limit =
+      begin +
+      std::chrono::duration_cast<clock::duration>(
+          std::chrono::duration<double>(std::min(mine.patience, longest)));
   bool hurried = false;
   std::uint32_t step = 0;
   for (;;) {
@@ -465,6 +469,7 @@ remote_device::outcome remote_device::await(slot& mine,
     }
     const int ready = ::poll(waits, hurried ? 1 : 2, wait_ms);
     if (ready < 0 && errno != EINTR) return died("its socket cannot be read");
+    if (ready == 0 && clock::now() < limit) continue;  // poll() waits no longer
     if (ready == 0) {
       char text[80];
       std::snprintf(

@@ -49,10 +49,17 @@ class mapping {
     if (::fstat(file.get(), &about) != 0 ||
         static_cast<std::uint64_t>(about.st_size) < bytes)
       return;
-    void* at = ::mmap(nullptr, bytes_, PROT_READ | (writable ? PROT_WRITE : 0),
-                      MAP_SHARED, file.get(), 0);
-    if (at != MAP_FAILED) data_ = static_cast<std::byte*>(at);
+    writable_ = writable;
     file_ = std::move(file);
+    try_to_map();
+  }
+  // The engine hands a file over once: what failed for lack of memory is tried
+  // again with the next job.
+  void try_to_map() {
+    if (data_ != nullptr || !file_) return;
+    void* at = ::mmap(nullptr, bytes_, PROT_READ | (writable_ ? PROT_WRITE : 0),
+                      MAP_SHARED, file_.get(), 0);
+    if (at != MAP_FAILED) data_ = static_cast<std::byte*>(at);
   }
   ~mapping() {
     if (data_ != nullptr) ::munmap(data_, bytes_);
@@ -70,6 +77,7 @@ class mapping {
  private:
   std::byte* data_ = nullptr;
   std::size_t bytes_;
+  bool writable_ = false;
   descriptor file_;
 };
 
@@ -90,7 +98,7 @@ class server {
 
   status receive_hello();
   status open_device();
-  void answer(std::int32_t status, const std::string& text);
+  bool answer(std::int32_t status, const std::string& text);
   void serve_slot(slot& mine);
   std::int32_t submit(slot& mine, std::vector<descriptor>& files);
   std::shared_ptr<mapping> map(const place& at, std::size_t& next,
@@ -121,14 +129,14 @@ class server {
 int server::run() {
   status ready = receive_hello();
   if (!ready.ok()) {
-    answer(NEXUS_E_UNSUPPORTED, ready.message());
+    (void)answer(NEXUS_E_UNSUPPORTED, ready.message());
     return 1;
   }
   confine_early();
   const bool placed = set_priorities(greeting_);
   ready = open_device();
   if (!ready.ok()) {
-    answer(
+    (void)answer(
         ready.code() == status_code::no_device ? NEXUS_E_LOST : NEXUS_E_DEVICE,
         ready.message());
     return 1;
@@ -149,7 +157,8 @@ int server::run() {
     mine.socket = std::move(socket);
     mine.thread = std::thread([this, &mine] { serve_slot(mine); });
   }
-  answer(NEXUS_OK, {});
+  // Nobody hears of it: then nobody waits for it either.
+  if (!answer(NEXUS_OK, {})) ::_exit(1);
   serve_control();
   // Nobody waits for the jobs that are under way.
   ::alarm(4);
@@ -178,11 +187,11 @@ status server::receive_hello() {
   return {};
 }
 
-void server::answer(std::int32_t status, const std::string& text) {
+bool server::answer(std::int32_t status, const std::string& text) {
   opened ready;
   ready.status = status;
   put_text(ready.text, text);
-  (void)send_packet(control_.get(), packet(ready));
+  return send_packet(control_.get(), packet(ready)) == channel_state::ok;
 }
 
 status server::open_device() {
@@ -249,9 +258,14 @@ void server::serve_slot(slot& mine) {
     const auto got = receive_packet(mine.socket.get(),
                                     packet_room(mine.request), size, &files);
     if (got == channel_state::closed) return;
+    if (got == channel_state::garbage) {
+      // Descriptors that found no room here do not come again: the next process
+      // is given all of them.
+      std::fputs("it lost descriptors of a job\n", stderr);
+      ::_exit(1);
+    }
     std::int32_t status = NEXUS_E_ARGUMENT;
-    if (got == channel_state::ok && size == sizeof mine.request &&
-        mine.request.kind == message::job)
+    if (size == sizeof mine.request && mine.request.kind == message::job)
       status = submit(mine, files);
     if (status == NEXUS_OK) continue;
     nexus_result refused{};
@@ -315,7 +329,9 @@ std::shared_ptr<mapping> server::map(const place& at, std::size_t& next,
     places_[at.id] = std::make_shared<mapping>(std::move(files[next++]),
                                                at.file_bytes, at.writable != 0);
   const auto found = places_.find(at.id);
-  return found == places_.end() ? nullptr : found->second;
+  if (found == places_.end()) return nullptr;
+  found->second->try_to_map();
+  return found->second;
 }
 
 std::uint8_t* server::memory_of(const place& at, const mapping& in) const {
@@ -383,7 +399,11 @@ void server::reply(slot& mine, const nexus_result& result) {
   told.flags = result.flags;
   if (result.status != NEXUS_OK && result.message != nullptr)
     put_text(told.text, result.message);
-  (void)send_packet(mine.socket.get(), packet(told));
+  if (send_packet(mine.socket.get(), packet(told)) == channel_state::ok) return;
+  // A reply that gets lost would be waited for until the job counts as hung:
+  // with nobody to speak to, this process ends.
+  (void)::shutdown(mine.socket.get(), SHUT_RDWR);
+  (void)::shutdown(control_.get(), SHUT_RDWR);
 }
 
 // ---- the control socket -----------------------------------------------------

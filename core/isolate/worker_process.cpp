@@ -245,12 +245,15 @@ void worker_process::watch() {
     if (waits[0].revents != 0 && !read_control()) break;
     if (auto too_much = memory_.exceeded()) end(*too_much);
   }
-  alive_ = false;
+  {
+    const std::lock_guard lock(mutex_);
+    alive_ = false;
+  }
   read_words();
   if (!line_.empty()) say(line_);
   answered_.notify_all();
-  pollfd exit{pidfd_.get(), POLLIN, 0};
-  (void)::poll(&exit, 1, close_patience_ms);
+  // Here too: nobody may have a job for it, or close it, for hours.
+  reap(close_patience_ms);
 }
 
 // False: it says nothing more.
@@ -338,7 +341,33 @@ void worker_process::end(const std::string& why) noexcept {
   } catch (const std::bad_alloc&) {
     // Without words, then.
   }
-  if (pid_ > 0) ::kill(pid_, SIGKILL);
+  kill_it();
+}
+
+// By its descriptor: a host that ignores SIGCHLD, or waits for any child, may
+// have freed the number for another process.
+void worker_process::kill_it() const noexcept {
+  if (pidfd_)
+    (void)::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+  else if (pid_ > 0)
+    (void)::kill(pid_, SIGKILL);
+}
+
+bool worker_process::ended(int wait_ms) const {
+  if (pidfd_) {
+    pollfd exit{pidfd_.get(), POLLIN, 0};
+    return ::poll(&exit, 1, wait_ms) == 1;
+  }
+  // The system has no such descriptors, or none left: it is asked now and then.
+  constexpr int step_ms = 10;
+  for (;; wait_ms -= step_ms) {
+    siginfo_t how{};
+    const int got = ::waitid(P_PID, static_cast<id_t>(pid_), &how,
+                             WEXITED | WNOHANG | WNOWAIT);
+    if (got == 0 ? how.si_pid != 0 : errno != EINTR) return true;
+    if (wait_ms <= 0) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(step_ms));
+  }
 }
 
 std::string worker_process::cause() {
@@ -348,22 +377,19 @@ std::string worker_process::cause() {
 }
 
 void worker_process::reap(int patience_ms) {
-  const auto gone = [this](int wait_ms) {
-    pollfd exit{pidfd_.get(), POLLIN, 0};
-    return ::poll(&exit, 1, wait_ms) == 1;
-  };
   {
     const std::lock_guard lock(mutex_);
     if (!cause_.empty()) return;
   }
-  // Without a pidfd there is nothing to wait for but the end itself.
-  if (!pidfd_ || !gone(patience_ms)) end("it said nothing any more");
+  if (!ended(patience_ms)) end("it said nothing any more");
   const std::lock_guard lock(mutex_);
   if (!cause_.empty()) return;
   siginfo_t how{};
   int got = 0;
   do {
-    got = ::waitid(P_PID, static_cast<id_t>(pid_), &how, WEXITED);
+    got = pidfd_ ? ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &how,
+                            WEXITED)
+                 : ::waitid(P_PID, static_cast<id_t>(pid_), &how, WEXITED);
   } while (got != 0 && errno == EINTR);
   alive_ = false;
   cause_ = got == 0 ? describe_end(how.si_code, how.si_status)

@@ -74,6 +74,8 @@ class worker_process {
   void take(std::span<const std::byte> packet);
   void read_words();
   void say(const std::string& line) const;
+  void kill_it() const noexcept;
+  [[nodiscard]] bool ended(int wait_ms) const;
   void reap(int patience_ms);
   [[nodiscard]] std::string describe_end(int code, int status) const;
 

@@ -222,6 +222,73 @@ TEST_F(EngineIsolate, AProcessThatIsKilledIsReplaced) {
   EXPECT_THAT(log(), HasSubstr("its process was killed: Killed"));
 }
 
+// Nobody has a job for them, and still nothing is left of them.
+TEST_F(EngineIsolate, AProcessThatDiesIdleIsNoZombie) {
+  engine machine(isolated(cpu_options()));
+  ASSERT_EQ(encrypt_with(machine, text_).output, sealed_);
+  const auto before = helpers();
+  ASSERT_EQ(before.size(), 2u);
+  for (const pid_t each : before) ::kill(each, SIGKILL);
+  EXPECT_TRUE(comes_true([] { return helpers().empty(); }));
+  const auto after = encrypt_with(machine, text_);
+  EXPECT_EQ(after.output, sealed_);
+  EXPECT_EQ(restarts(after.report.statistics), 2u);
+}
+
+// Then the kernel waits for children, and their numbers are free at once.
+TEST_F(EngineIsolate, AHostMayIgnoreItsChildren) {
+  struct sigaction before{};
+  struct sigaction ignore{};
+  ignore.sa_handler = SIG_IGN;
+  ASSERT_EQ(::sigaction(SIGCHLD, &ignore, &before), 0);
+  set("cpus=1;crash=only:7");
+  const auto t = expect_right_bytes(isolated(stub_options()));
+  EXPECT_GT(restarts(t), 0u);
+  ASSERT_EQ(::sigaction(SIGCHLD, &before, nullptr), 0);
+}
+
+TEST_F(EngineIsolate, AHostMayHaveAThousandDescriptors) {
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit before = limit;
+  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 4096);
+  if (limit.rlim_cur < 4096) GTEST_SKIP() << "so many are not allowed";
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  std::vector<int> many;
+  while (many.size() < 1500) many.push_back(::dup(1));
+  EXPECT_EQ(std::count(many.begin(), many.end(), -1), 0);
+  set("cpus=1;crash=only:7");
+  EXPECT_GT(restarts(expect_right_bytes(isolated(stub_options()))), 0u);
+  for (const int each : many) ::close(each);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+// No descriptors for another process: a clear error, and none left behind.
+TEST_F(EngineIsolate, ARestartWithoutDescriptorsIsAnError) {
+  set("cpus=1;crash=all");
+  const std::size_t open = names_in("/proc/self/fd").size();
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  {
+    engine_options options = isolated(stub_options());
+    std::atomic<bool> over{false};
+    // Taken away in mid-run, once the helper is there.
+    std::thread taker([&] {
+      while (!over && helpers().empty()) std::this_thread::sleep_for(1ms);
+      const rlimit none{12, before.rlim_max};
+      ::setrlimit(RLIMIT_NOFILE, &none);
+    });
+    engine machine(options);
+    auto there = encrypt_with(machine, text_);
+    over = true;
+    taker.join();
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    EXPECT_FALSE(there.report.outcome.ok());
+    EXPECT_FALSE(there.report.outcome.message().empty());
+  }
+  EXPECT_EQ(names_in("/proc/self/fd").size(), open);
+}
+
 TEST_F(EngineIsolate, AHangIsGivenUp) {
   set("cpus=1;hang=only:20");
   const auto begin = std::chrono::steady_clock::now();
@@ -241,6 +308,12 @@ TEST_F(EngineIsolate, AStoppedProcessIsGivenUp) {
   stopper.join();
   ASSERT_TRUE(there.report.outcome.ok()) << there.report.outcome.message();
   EXPECT_EQ(there.output, sealed_);
+}
+
+TEST_F(EngineIsolate, PatienceMayBeLongerThanAClockCounts) {
+  engine_options options = isolated(cpu_options());
+  options.isolation.hang_seconds = 1e300;
+  EXPECT_EQ(restarts(expect_right_bytes(options)), 0u);
 }
 
 TEST_F(EngineIsolate, AStopDoesNotWaitForAHang) {
@@ -324,6 +397,21 @@ TEST_F(EngineIsolate, GarbageWithAGoodStatusIsCaught) {
   engine plain(cpu_options());
   const auto check = proofs::make_verify({});
   EXPECT_TRUE(run_in_memory(plain, *check, got.output).report.outcome.ok());
+}
+
+// At every submit, each way in which a plugin may fail one.
+TEST_F(EngineIsolate, AFaultAtAnyJobIsSeenByNobody) {
+  constexpr std::uint64_t jobs = 5;
+  for (const char* fault : {"refuse", "busy", "fail", "regret", "lost"}) {
+    for (std::uint64_t n = 1; n <= jobs; ++n) {
+      SCOPED_TRACE(std::string(fault) + " at " + std::to_string(n));
+      set("cpus=2;cpu0." + std::string(fault) + "=only:" + std::to_string(n));
+      engine_options options = isolated(stub_options());
+      options.segment_bytes = 1u << 20;
+      options.policy = schedule_policy::round_robin;
+      EXPECT_EQ(expect_right_bytes(options).segments, jobs);
+    }
+  }
 }
 
 TEST_F(EngineIsolate, AProgramThatIsNotThereIsAnError) {
