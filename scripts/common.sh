@@ -14,7 +14,7 @@ packages=(
   libipsec-mb-dev
   ocl-icd-opencl-dev opencl-headers pocl-opencl-icd oclgrind
   libgtest-dev libgmock-dev libbenchmark-dev
-  age hyperfine python3 bc mandoc
+  age hyperfine python3 bc mandoc strace
 )
 
 # What some tests need beside: half a gigabyte. Without it they say that they
