@@ -185,7 +185,10 @@ status worker_process::greet(const hello& greeting,
     theirs.push_back(std::move(pair->second));
   }
   const auto limit = std::chrono::steady_clock::now() + open_patience;
-  (void)send_packet(control_.get(), packet(greeting), numbers);
+  // A helper that heard nothing would be waited for.
+  if (send_packet(control_.get(), packet(greeting), numbers) !=
+      channel_state::ok)
+    end("it could not be greeted");
   std::unique_lock lock(mutex_);
   while (!opened_ && alive_) {
     answered_.wait_for(lock, std::chrono::milliseconds(50));
