@@ -15,6 +15,7 @@ packages=(
   ocl-icd-opencl-dev opencl-headers pocl-opencl-icd oclgrind
   libgtest-dev libgmock-dev libbenchmark-dev
   age hyperfine python3 bc mandoc strace
+  libsqlite3-dev screen
 )
 
 # What some tests need beside: half a gigabyte. Without it they say that they

@@ -45,6 +45,8 @@ FAMILIES = {
     "vendor": r"intel-ipsec-mb\.h|CL/.*|(cuda|nvrtc|nvml)[a-z_]*\.h|cuda/.*",
     "abi": r"nexus/plugin\.h",
     "nexus": r"nexus/(?!asio\.hpp$)[a-z_]+\.(h|hpp)",
+    "status": r"nexus/status\.hpp",
+    "sqlite": r"sqlite3\.h",
     "proofs": r"nexus/(prover|status)\.hpp",
 }
 
@@ -70,6 +72,9 @@ CORE = {
 # What every plugin may use beside its own folder: where it lies.
 SHARED = {"common": "plugins", "kernels": "core", "prover": "core"}
 PLUGIN = ["abi", "intrinsics", "openssl", "proofs", "system", "vendor"]
+TOOL = ["nexus", "system", "tool"]
+# The job queue knows nothing of the engine.
+QUEUE = ["sqlite", "status", "system", "tool"]
 SOURCES = {".c", ".cc", ".cpp", ".cu", ".cl", ".h", ".hpp", ".inc"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 
@@ -144,7 +149,9 @@ def wrong(root, path, quoted, header):
         shared = SHARED.get(header.split("/")[0])
         if shared and (root / shared / header).is_file():
             return None
-    families = PLUGIN if plugin else ["nexus", "system", "tool"]
+    families = PLUGIN if plugin else TOOL
+    if (area, inner) == ("tools", "nexus"):
+        families = QUEUE
     return wrong_outside(path, root / area / inner, families, quoted, header)
 
 

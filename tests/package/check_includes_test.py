@@ -37,6 +37,8 @@ BAD = [
     ("plugins/cpu/a.cpp", "<boost/asio/post.hpp>"),
     ("tools/nexus-pipe/a.cpp", '"base/bytes.hpp"'),
     ("tools/nexus-pipe/a.cpp", "<openssl/evp.h>"),
+    ("tools/nexus-pipe/a.cpp", "<sqlite3.h>"),
+    ("tools/nexus/a.cpp", "<nexus/engine.hpp>"),
 ]
 
 GOOD = [
@@ -49,6 +51,8 @@ GOOD = [
     ("plugins/cpu/a.cpp", '"pool.hpp"'),
     ("plugins/gpu/a.cpp", "<cuda_runtime.h>"),
     ("tools/nexus-pipe/a.cpp", "<nexus/age.hpp>"),
+    ("tools/nexus/a.cpp", "<nexus/status.hpp>"),
+    ("tools/nexus/a.cpp", "<sqlite3.h>"),
     ("examples/plugin/a.c", "<pthread.h>"),
 ]
 

@@ -1,0 +1,241 @@
+#include "config.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "files.hpp"
+
+namespace nexus::queue {
+namespace {
+
+using json = nlohmann::json;
+
+std::string_view trim(std::string_view text) {
+  const auto from = text.find_first_not_of(" \t\r");
+  if (from == std::string_view::npos) return {};
+  return text.substr(from, text.find_last_not_of(" \t\r") - from + 1);
+}
+
+// Without a comment: a # outside of quotes.
+std::string_view without_comment(std::string_view line) {
+  char quote = 0;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    if (quote != 0) {
+      if (c == '\\' && quote == '"') ++i;
+      if (c == quote) quote = 0;
+    } else if (c == '"' || c == '\'') {
+      quote = c;
+    } else if (c == '#') {
+      return line.substr(0, i);
+    }
+  }
+  return line;
+}
+
+// One value: a literal string has to be turned, the rest is JSON's too.
+json value_of(std::string_view text) {
+  if (text.size() >= 2 && text.front() == '\'' && text.back() == '\'') {
+    return std::string(text.substr(1, text.size() - 2));
+  }
+  return json::parse(text, nullptr, false);
+}
+
+const char* put(std::filesystem::path& into, const json& value) {
+  if (!value.is_string() || value.get_ref<const std::string&>().empty()) {
+    return "has to be a path in quotes";
+  }
+  into = expand_user(value.get<std::string>());
+  return into.is_absolute() ? nullptr : "has to be an absolute path";
+}
+
+const char* put(std::string& into, const json& value) {
+  if (!value.is_string()) return "has to be text in quotes";
+  into = value.get<std::string>();
+  return nullptr;
+}
+
+const char* put(std::vector<std::string>& into, const json& value) {
+  if (!value.is_array()) return "has to be a list, as [\"0\", \"1\"]";
+  std::vector<std::string> words;
+  for (const json& item : value) {
+    if (item.is_string()) {
+      words.push_back(item.get<std::string>());
+    } else if (item.is_number_unsigned()) {
+      words.push_back(std::to_string(item.get<std::uint64_t>()));
+    } else {
+      return "has to be a list of texts or whole numbers";
+    }
+  }
+  into = std::move(words);
+  return nullptr;
+}
+
+const char* put(double& into, const json& value, double from, double to) {
+  if (!value.is_number()) return "has to be a number";
+  const double number = value.get<double>();
+  if (!(number >= from && number <= to)) return "is out of range";
+  into = number;
+  return nullptr;
+}
+
+const char* put(std::int64_t& into, const json& value, std::int64_t to) {
+  if (!value.is_number_unsigned()) return "has to be a whole number";
+  const auto number = value.get<std::uint64_t>();
+  if (number > static_cast<std::uint64_t>(to)) return "is out of range";
+  into = static_cast<std::int64_t>(number);
+  return nullptr;
+}
+
+// Null: done. Else what is wrong.
+const char* assign(config& c, std::string_view key, const json& value) {
+  if (value.is_discarded()) return "has a value that is not TOML";
+  if (key == "paths.log_dir") return put(c.log_dir, value);
+  if (key == "paths.jobs_file") return put(c.jobs_file, value);
+  if (key == "gpus.nvidia_smi") return put(c.nvidia_smi, value);
+  if (key == "gpus.poll_seconds") return put(c.poll_seconds, value, 0.1, 3600);
+  if (key == "gpus.free_memory_mib") {
+    return put(c.free_memory_mib, value, 1 << 30);
+  }
+  if (key == "gpus.blacklist") return put(c.blacklist, value);
+  if (key == "gpus.ignore") return put(c.ignore, value);
+  if (key == "gpus.cpu_slots") return put(c.cpu_slots, value, 1024);
+  if (key == "jobs.gpus") return put(c.gpus, value, 64);
+  if (key == "jobs.kill_grace_seconds") {
+    return put(c.kill_grace_seconds, value, 0, 3600);
+  }
+  return "is no key of this file";
+}
+
+std::string toml_text(const std::string& text) {
+  return json(text).dump();
+}
+
+std::string number(double value) {
+  return value == std::floor(value) ? fmt::format("{}", std::int64_t(value))
+                                    : fmt::format("{}", value);
+}
+
+std::string list(const std::vector<std::string>& words) {
+  return json(words).dump();
+}
+
+}  // namespace
+
+config default_config(const home& where) {
+  config values;
+  values.log_dir = where.root / "logs";
+  values.jobs_file = where.root / "jobs.txt";
+  return values;
+}
+
+parsed_config parse_config(std::string_view text, const home& where) {
+  parsed_config parsed{default_config(where), {}};
+  std::string section;
+  for (std::size_t line = 1; !text.empty(); ++line) {
+    const auto end = text.find('\n');
+    const std::string_view content = trim(without_comment(text.substr(0, end)));
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (content.empty()) continue;
+    const auto problem = [&](std::string_view what) {
+      parsed.problems.push_back(fmt::format("line {}: {}", line, what));
+    };
+    if (content.front() == '[' && content.back() == ']' &&
+        content.find('=') == std::string_view::npos) {
+      section = std::string(trim(content.substr(1, content.size() - 2)));
+      continue;
+    }
+    const auto equals = content.find('=');
+    if (equals == std::string_view::npos) {
+      problem("neither a section nor a key and its value");
+      continue;
+    }
+    const std::string key =
+        fmt::format("{}.{}", section, trim(content.substr(0, equals)));
+    const char* wrong =
+        assign(parsed.values, key, value_of(trim(content.substr(equals + 1))));
+    if (wrong != nullptr) {
+      const bool sane = key.find_first_not_of("abcdefghijklmnopqrstuvwxyz_.") ==
+                        std::string::npos;
+      problem(fmt::format("{} {}", sane ? key : "this", wrong));
+    }
+  }
+  return parsed;
+}
+
+result<parsed_config> load_config(const home& where) {
+  const auto text = read_file(where.config());
+  if (!text) return text.error();
+  return parse_config(*text, where);
+}
+
+std::string render_config(const config& c) {
+  return fmt::format(
+      "[paths]\n"
+      "log_dir = {}\n"
+      "jobs_file = {}\n"
+      "\n"
+      "[gpus]\n"
+      "nvidia_smi = {}\n"
+      "poll_seconds = {}\n"
+      "free_memory_mib = {}       # a GPU with more in use is not free\n"
+      "blacklist = {}             # GPUs to leave alone: indices or UUIDs\n"
+      "ignore = {}                # processes that do not count: names or "
+      "pids\n"
+      "cpu_slots = {}             # jobs without a GPU at a time\n"
+      "\n"
+      "[jobs]\n"
+      "gpus = {}                  # of a job that does not say\n"
+      "kill_grace_seconds = {}    # from SIGTERM to SIGKILL\n",
+      toml_text(shorten_user(c.log_dir)), toml_text(shorten_user(c.jobs_file)),
+      toml_text(c.nvidia_smi), number(c.poll_seconds), c.free_memory_mib,
+      list(c.blacklist), list(c.ignore), c.cpu_slots, c.gpus,
+      number(c.kill_grace_seconds));
+}
+
+std::string list_value(const std::vector<std::string>& words) {
+  return list(words);
+}
+
+result<std::string> set_in_config(std::string_view text, const home& where,
+                                  std::string_view key,
+                                  std::string_view value) {
+  config tried = default_config(where);
+  std::string written(value);
+  const char* wrong = assign(tried, key, value_of(value));
+  if (wrong != nullptr) {
+    // A word without quotes is typed more easily.
+    written = toml_text(written);
+    if (assign(tried, key, json(std::string(value))) != nullptr) {
+      return status(status_code::invalid_argument,
+                    fmt::format("{} {}", key, wrong),
+                    "`nexus config` shows the keys");
+    }
+  }
+  const auto dot = key.find('.');
+  const std::string header = fmt::format("[{}]", key.substr(0, dot));
+  const std::string line = fmt::format("{} = {}", key.substr(dot + 1), written);
+  std::string made;
+  std::string section;
+  bool done = false;
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    const std::string_view whole = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    const std::string_view content = trim(without_comment(whole));
+    const auto equals = content.find('=');
+    const bool is_key = section == header && equals != std::string_view::npos &&
+                        trim(content.substr(0, equals)) == key.substr(dot + 1);
+    made += is_key ? line + "\n" : std::string(whole) + "\n";
+    done = done || is_key;
+    if (!content.empty() && content.front() == '[') section = content;
+  }
+  // Said anew at the end, a section goes on.
+  if (!done) made += fmt::format("\n{}\n{}\n", header, line);
+  return made;
+}
+
+}  // namespace nexus::queue
