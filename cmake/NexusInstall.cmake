@@ -5,7 +5,7 @@
 include(CMakePackageConfigHelpers)
 set(NEXUS_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/nexus-pipe)
 
-install(TARGETS nexus-pipe RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS nexus nexus-pipe RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 # Beside the folder of the plugins: no command of the user's.
 cmake_path(GET NEXUS_PLUGIN_INSTALL_DIR PARENT_PATH NEXUS_WORKER_INSTALL_DIR)
 install(TARGETS nexus-pipe-worker RUNTIME DESTINATION ${NEXUS_WORKER_INSTALL_DIR})

@@ -107,7 +107,8 @@ void command_line::define_jobs() {
       ->required()
       ->expected(1);
   command("edit", edit_command);
-  words(command("config", config_command), "edit|key value")->expected(0, 2);
+  // As they are: a list in brackets is one word.
+  command("config", config_command)->prefix_command();
   CLI::App* blacklist = json(command("blacklist", blacklist_command));
   words(blacklist, "gpu")->expected(0, -1);
   blacklist->add_flag("-r,--remove", given_.remove,
@@ -187,6 +188,9 @@ int command_line::run(int count, char** words) {
     app_.parse(cut, words);
   } catch (const CLI::ParseError& error) {
     return complain_of(error);
+  }
+  if (chosen_ == config_command) {
+    given_.words = app_.get_subcommand("config")->remaining();
   }
   if (chosen_ == add_command) {
     given_.words = app_.get_subcommand("add")->remaining();

@@ -48,8 +48,10 @@ const char* put(std::filesystem::path& into, const json& value) {
   if (!value.is_string() || value.get_ref<const std::string&>().empty()) {
     return "has to be a path in quotes";
   }
-  into = expand_user(value.get<std::string>());
-  return into.is_absolute() ? nullptr : "has to be an absolute path";
+  auto path = expand_user(value.get<std::string>());
+  if (!path.is_absolute()) return "has to be an absolute path";
+  into = std::move(path);
+  return nullptr;
 }
 
 const char* put(std::string& into, const json& value) {
@@ -209,7 +211,8 @@ result<std::string> set_in_config(std::string_view text, const home& where,
   if (wrong != nullptr) {
     // A word without quotes is typed more easily.
     written = toml_text(written);
-    if (assign(tried, key, json(std::string(value))) != nullptr) {
+    wrong = assign(tried, key, json(std::string(value)));
+    if (wrong != nullptr) {
       return status(status_code::invalid_argument,
                     fmt::format("{} {}", key, wrong),
                     "`nexus config` shows the keys");

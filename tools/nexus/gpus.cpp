@@ -43,9 +43,10 @@ template <class F>
 void each_line(std::string_view text, F&& f) {
   while (!text.empty()) {
     const auto end = text.find('\n');
-    const std::string_view line = text.substr(0, end);
+    std::string_view line = text.substr(0, end);
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-    if (line.find_first_not_of(" \t\r") != std::string_view::npos) f(line);
+    line = line.substr(0, line.find_last_not_of(" \t\r") + 1);
+    if (!line.empty()) f(line);
   }
 }
 

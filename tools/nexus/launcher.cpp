@@ -197,10 +197,12 @@ status launcher::start() {
   }
   static_cast<void>(write_all(release.get(), "x"));
   char text[512];
-  const ssize_t got = ::read(listen.get(), text, sizeof text);
-  if (got > 0) {
-    start_problem_ = "it could not be started: " +
-                     std::string(text, static_cast<std::size_t>(got));
+  ssize_t got = 0;
+  while ((got = ::read(listen.get(), text, sizeof text)) > 0) {
+    start_problem_.append(text, static_cast<std::size_t>(got));
+  }
+  if (!start_problem_.empty()) {
+    start_problem_ = "it could not be started: " + start_problem_;
   }
   if (job_.asked.time_limit > 0) {
     limit_ = clock::now() + std::chrono::seconds(job_.asked.time_limit);

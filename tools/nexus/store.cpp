@@ -32,6 +32,13 @@ CREATE TABLE jobs(
   exit_status INTEGER, error TEXT NOT NULL DEFAULT '',
   kill_requested INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX jobs_state ON jobs(state, priority DESC, position);
+CREATE TABLE tallies(state INTEGER PRIMARY KEY, jobs INTEGER NOT NULL);
+INSERT INTO tallies VALUES(0,0),(1,0),(2,0),(3,0),(4,0),(5,0),(6,0);
+CREATE TRIGGER jobs_added AFTER INSERT ON jobs BEGIN
+  UPDATE tallies SET jobs = jobs + 1 WHERE state = NEW.state; END;
+CREATE TRIGGER jobs_moved AFTER UPDATE OF state ON jobs BEGIN
+  UPDATE tallies SET jobs = jobs - 1 WHERE state = OLD.state;
+  UPDATE tallies SET jobs = jobs + 1 WHERE state = NEW.state; END;
 CREATE TABLE claims(
   unit TEXT PRIMARY KEY, job INTEGER NOT NULL REFERENCES jobs(number));
 CREATE TABLE words(key TEXT PRIMARY KEY, value BLOB NOT NULL);
@@ -149,8 +156,8 @@ result<job> store::find(std::string_view id) {
 }
 
 result<queue_counts> store::counts() {
-  statement query = data_.prepare(
-      "SELECT state, COUNT(*) FROM jobs WHERE state < 6 GROUP BY state");
+  statement query =
+      data_.prepare("SELECT state, jobs FROM tallies WHERE state < 6");
   queue_counts counts;
   while (query.step()) {
     const auto state = static_cast<job_state>(query.number(0));
@@ -187,6 +194,10 @@ std::int64_t store::version() {
 
 std::int64_t store::last_number() {
   return one_number(data_, "SELECT MAX(number) FROM jobs");
+}
+
+std::int64_t store::last_position() {
+  return one_number(data_, "SELECT MAX(position) FROM jobs WHERE state = 0");
 }
 
 std::string store::word(std::string_view key) {

@@ -101,6 +101,7 @@ class store {
   // Changes whenever another connection has written.
   [[nodiscard]] std::int64_t version();
   [[nodiscard]] std::int64_t last_number();
+  [[nodiscard]] std::int64_t last_position();  // in the queue
 
   // ---- moves; false: the job is no longer where it was ----
   [[nodiscard]] result<job> add(const job_request& request);

@@ -51,10 +51,7 @@ result<job> store::add(const job_request& request) {
   const auto environment = keep_environment(request.environment);
   if (!environment) return environment.error();
   const std::int64_t number = last_number() + 1;
-  statement last =
-      data_.prepare("SELECT MAX(position) FROM jobs WHERE state = 0");
-  const std::int64_t position =
-      std::max(number, last.step() ? last.number(0) + 1 : 0);
+  const std::int64_t position = std::max(number, last_position() + 1);
   const std::string id =
       make_id(static_cast<std::size_t>(number), [&](const std::string& word) {
         statement query = data_.prepare("SELECT 1 FROM jobs WHERE id = ?");
