@@ -6,7 +6,7 @@ _nexus_pipe_options() {
   local resources="--max-threads --memory --memory-fraction --max-inflight
     --backend --plugin-dir"
   local isolation="--isolate --worker-memory --affinity --nice --ionice"
-  local watching="--headless --log-format --log-file --stats --metrics --trace"
+  local watching="--headless --dashboard --log-format --log-file --stats --metrics --trace"
   local running="$resources --no-adapt --policy --gpu-threshold --io $isolation
     $watching --progress -q --quiet -v --verbose"
   local output="-o --output --no-sync"

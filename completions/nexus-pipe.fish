@@ -91,6 +91,7 @@ complete -c nexus-pipe -n $stream -l ionice -x -a "idle best-effort:4 realtime:4
 
 # Watching.
 complete -c nexus-pipe -n $stream -l headless -d "Draw and ask nothing"
+complete -c nexus-pipe -n $stream -l dashboard -d "Show the run on the whole terminal"
 complete -c nexus-pipe -n $stream -l log-format -x -a "text json" -d "Form of the log"
 complete -c nexus-pipe -n $stream -l log-file -r -d "Append the log to a file"
 complete -c nexus-pipe -n $stream -l stats -d "Lines of JSON"

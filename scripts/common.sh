@@ -11,11 +11,11 @@ packages=(
   clang-19 libclang-rt-19-dev g++-12
   libboost1.81-dev liburing-dev libfmt-dev libhwloc-dev libssl-dev
   libcli11-dev libspdlog-dev nlohmann-json3-dev libhwy-dev zlib1g-dev
-  libipsec-mb-dev
+  libipsec-mb-dev libncurses-dev
   ocl-icd-opencl-dev opencl-headers pocl-opencl-icd oclgrind
   libgtest-dev libgmock-dev libbenchmark-dev
   age hyperfine python3 bc mandoc strace
-  libsqlite3-dev screen
+  libsqlite3-dev screen tmux
 )
 
 # What some tests need beside: half a gigabyte. Without it they say that they

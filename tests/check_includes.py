@@ -40,7 +40,7 @@ FAMILIES = {
     "asio": r"boost/(asio(/.*|\.hpp)|system/system_error\.hpp)",
     "uring": r"liburing\.h",
     "hwloc": r"hwloc(/.*|\.h)",
-    "tool": r"(CLI|nlohmann|fmt)/.*",
+    "tool": r"(CLI|nlohmann|fmt)/.*|(langinfo|ncurses)\.h",
     "vector": r"hwy/.*",
     "vendor": r"intel-ipsec-mb\.h|CL/.*|(cuda|nvrtc|nvml)[a-z_]*\.h|cuda/.*",
     "abi": r"nexus/plugin\.h",

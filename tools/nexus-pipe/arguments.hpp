@@ -25,6 +25,7 @@ enum class log_format { text, json };
 // How a run can be watched from outside.
 struct watch_arguments {
   bool headless = false;
+  bool dashboard = false;
   log_format format = log_format::text;
   std::string log_file;  // empty: the log goes to standard error
   std::string trace_file;

@@ -175,7 +175,7 @@ std::vector<std::string> key_files(std::vector<std::string> names,
 
 int run_encrypt(const encrypt_arguments& arguments, terminal& out) {
   harden_process();
-  signal_watch signals([&out] { out.restore_echo(); });
+  signal_watch signals([&out] { out.restore(); });
   const stop_event stop(signals.token());
   // Before anything is asked.
   result<stream_pair> streams = open_streams(
@@ -198,7 +198,7 @@ int run_encrypt(const encrypt_arguments& arguments, terminal& out) {
 
 int run_decrypt(const decrypt_arguments& arguments, terminal& out) {
   harden_process();
-  signal_watch signals([&out] { out.restore_echo(); });
+  signal_watch signals([&out] { out.restore(); });
   const stop_event stop(signals.token());
   result<stream_pair> streams =
       open_streams(arguments.stream, terminal_output::text_only,

@@ -79,7 +79,7 @@ status join_parts(const join_arguments& arguments, const stop_event& stop) {
 }  // namespace
 
 int run_join(const join_arguments& arguments, terminal& out) {
-  const signal_watch signals([&out] { out.restore_echo(); });
+  const signal_watch signals([&out] { out.restore(); });
   const stop_event stop(signals.token());
   if (to_standard_output(arguments) && !arguments.output &&
       ::isatty(STDOUT_FILENO) != 0) {

@@ -104,7 +104,7 @@ result<proofs::data_source> open_data(const std::string& path) {
 }  // namespace
 
 int run_prove(const prove_arguments& arguments, terminal& out) {
-  signal_watch signals([&out] { out.restore_echo(); });
+  signal_watch signals([&out] { out.restore(); });
   result<stream_pair> streams =
       open_streams(arguments.stream, terminal_output::nothing);
   if (!streams) return fail(out, streams.error());
@@ -118,7 +118,7 @@ int run_prove(const prove_arguments& arguments, terminal& out) {
 }
 
 int run_verify(const verify_arguments& arguments, terminal& out) {
-  signal_watch signals([&out] { out.restore_echo(); });
+  signal_watch signals([&out] { out.restore(); });
   proofs::verify_options options = arguments.options;
   if (!arguments.data.empty()) {
     result<proofs::data_source> data = open_data(arguments.data);
@@ -140,7 +140,7 @@ int run_verify(const verify_arguments& arguments, terminal& out) {
 }
 
 int run_digest(const digest_arguments& arguments, terminal& out) {
-  signal_watch signals([&out] { out.restore_echo(); });
+  signal_watch signals([&out] { out.restore(); });
   result<stream_pair> streams = open_input(arguments.stream);
   if (!streams) return fail(out, streams.error());
   run_watch watch(out);

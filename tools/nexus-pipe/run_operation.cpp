@@ -6,7 +6,7 @@
 namespace nexus::tool {
 
 int run_operation(const operation_arguments& arguments, terminal& out) {
-  signal_watch signals([&out] { out.restore_echo(); });
+  signal_watch signals([&out] { out.restore(); });
   result<stream_pair> streams =
       open_streams(arguments.stream, terminal_output::text_only);
   if (!streams) return fail(out, streams.error());

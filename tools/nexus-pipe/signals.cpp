@@ -49,13 +49,20 @@ void signal_watch::watch() {
       if (report_) report_();
       continue;
     }
-    if (caught_ != 0) {
-      before_exit_();
-      ::_exit(128 + number);
-    }
-    caught_ = number;
-    stop_.request_stop();
+    take(number);
   }
+}
+
+void signal_watch::interrupt() {
+  take(SIGINT);
+}
+
+void signal_watch::take(int number) {
+  if (caught_.exchange(number) != 0) {
+    before_exit_();
+    ::_exit(128 + number);
+  }
+  stop_.request_stop();
 }
 
 }  // namespace nexus::tool

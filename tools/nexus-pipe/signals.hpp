@@ -28,6 +28,8 @@ class signal_watch {
   [[nodiscard]] std::stop_token token() const noexcept {
     return stop_.get_token();
   }
+  // (any thread) Does what a SIGINT does.
+  void interrupt();
   // What SIGUSR1 asks for, on the watching thread; nothing at first. Returns
   // once the one before is not at work any more.
   void on_report(std::function<void()> report);
@@ -36,6 +38,7 @@ class signal_watch {
 
  private:
   void watch();
+  void take(int number);
 
   std::function<void()> before_exit_;
   std::mutex report_mutex_;

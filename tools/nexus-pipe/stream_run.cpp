@@ -52,7 +52,7 @@ int fail(terminal& out, const status& failure, int signal) {
 
 engine_options engine_for(const stream_arguments& arguments, terminal& out) {
   engine_options options = arguments.engine;
-  if (arguments.verbose || out.tells_info()) {
+  if (arguments.verbose || out.wants_info()) {
     options.log = [&out](const std::string& line) {
       // What happens to a worker is worth a line to everybody who reads a log.
       line.starts_with('[') ? out.info(line) : out.note(line);
@@ -68,7 +68,7 @@ status run_stream(engine& worker, operation& work, stream_pair streams,
   if (status s = connect(streams, stop); !s.ok()) return s;
   const watch_arguments& watched_by = arguments.watch;
   const bool lines_alone =
-      watched_by.headless ||
+      watched_by.headless || watched_by.dashboard ||
       (watched_by.format == log_format::json && watched_by.log_file.empty());
   progress_display progress(out, arguments.progress, arguments.quiet,
                             streams.to_terminal || lines_alone);
@@ -82,6 +82,7 @@ status run_stream(engine& worker, operation& work, stream_pair streams,
   watch.begin(worker, signals, options);
   run_report report = worker.run(work, std::move(streams.from),
                                  std::move(streams.to), std::move(options));
+  watch.leave_screen();
   out.clear_progress();
   if (report.outcome.ok() && streams.guard != nullptr) {
     report.outcome = streams.guard->flush();

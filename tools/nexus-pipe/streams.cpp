@@ -141,6 +141,18 @@ status check_side_files(const stream_arguments& arguments,
   return {};
 }
 
+// What is typed or shown on a terminal would meet what is drawn there.
+status check_dashboard(const stream_arguments& arguments, bool to_terminal) {
+  if (!arguments.watch.dashboard) return {};
+  const bool typed = arguments.input == "-" && ::isatty(STDIN_FILENO) != 0;
+  if (!typed && !to_terminal) return {};
+  return {status_code::invalid_argument,
+          std::string("--dashboard: the ") + (typed ? "input" : "output") +
+              " is a terminal",
+          typed ? "name the input, or read it from a pipe"
+                : "name the output with -o FILE, or write it to a pipe"};
+}
+
 // fifo: takes what a source of a named pipe borrows.
 result<source> open_source(const std::string& path, descriptor& fifo) {
   if (path == "-") {
@@ -178,6 +190,7 @@ result<stream_pair> open_streams(const stream_arguments& arguments,
                                  const std::vector<std::string>& others) {
   const bool to_terminal =
       arguments.output.value_or("-") == "-" && ::isatty(STDOUT_FILENO) != 0;
+  if (status s = check_dashboard(arguments, to_terminal); !s.ok()) return s;
   const bool guarded = to_terminal && !arguments.output;
   if (guarded && policy == terminal_output::nothing) return binary_output();
   descriptor fifo;
@@ -216,6 +229,7 @@ result<stream_pair> open_streams(const stream_arguments& arguments,
 }
 
 result<stream_pair> open_input(const stream_arguments& arguments) {
+  if (status s = check_dashboard(arguments, false); !s.ok()) return s;
   descriptor fifo;
   result<source> from = open_source(arguments.input, fifo);
   if (!from) return from.error();

@@ -11,12 +11,14 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "dashboard/terminal_guard.hpp"
 #include "files.hpp"
 
 namespace nexus::tool {
 namespace {
 
 constexpr std::string_view erase_line = "\r\x1b[K";
+constexpr std::size_t most_held_lines = 1000;
 
 // 0, or the errno of what stopped it.
 int write_all(int fd, std::string_view text) noexcept {
@@ -116,6 +118,35 @@ status terminal::start_log(const watch_arguments& arguments) {
   return {};
 }
 
+void terminal::listen(std::function<void(const log_line&)> listener) {
+  const std::lock_guard lock(listener_mutex_);
+  listener_ = std::move(listener);
+  has_listener_ = listener_ != nullptr;
+}
+
+void terminal::share(log_level level, std::string_view text) {
+  if (!has_listener_) return;
+  const std::lock_guard lock(listener_mutex_);
+  const auto now = std::chrono::system_clock::now();
+  if (listener_) listener_({level, now, std::string(text)});
+}
+
+void terminal::hold_lines(bool held) {
+  const std::lock_guard lock(mutex_);
+  holding_ = held && ::isatty(STDERR_FILENO) != 0;
+  if (holding_) return;
+  for (const std::string& line : held_) write_all(STDERR_FILENO, line);
+  held_.clear();
+}
+
+// Under the lock.
+bool terminal::held_back(std::string_view line) {
+  if (!holding_) return false;
+  held_.emplace_back(line);
+  if (held_.size() > most_held_lines) held_.pop_front();
+  return true;
+}
+
 void terminal::error(const status& failure) {
   print(log_level::error, failure.message().empty() ? name_of(failure.code())
                                                     : failure.message());
@@ -134,7 +165,7 @@ void terminal::note(std::string_view text) {
 }
 
 void terminal::info(std::string_view text) {
-  if (tells_info_) print(log_level::info, text);
+  tells_info_ ? print(log_level::info, text) : share(log_level::info, text);
 }
 
 void terminal::plain(std::string_view text) {
@@ -153,6 +184,7 @@ void terminal::data(std::string_view text) {
 }
 
 void terminal::print(log_level level, std::string_view text) {
+  share(level, text);
   if (log_) return log_->write(level, text);
   print_line(plain_text({level, {}, std::string(text)}));
 }
@@ -160,6 +192,7 @@ void terminal::print(log_level level, std::string_view text) {
 void terminal::print_line(std::string line) {
   line += '\n';
   const std::lock_guard lock(mutex_);
+  if (held_back(line)) return;
   if (progress_shown_) line.insert(0, erase_line);
   progress_shown_ = false;
   write_all(STDERR_FILENO, line);
@@ -168,6 +201,10 @@ void terminal::print_line(std::string line) {
 // False: given up. Waits for a reader without the lock, which those who draw
 // want too. A write of up to PIPE_BUF bytes to what has room does not wait.
 bool terminal::show_line(std::string_view line, const std::stop_token& hurry) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (held_back(line)) return true;
+  }
   while (!line.empty()) {
     if (!await_room(STDERR_FILENO, hurry)) return false;
     const std::lock_guard lock(mutex_);
@@ -239,6 +276,11 @@ status terminal::tell(std::string_view text) {
           std::string("cannot write to the terminal: ") + strerror(failure),
           {},
           failure};
+}
+
+void terminal::restore() noexcept {
+  restore_echo();
+  reset_terminal();
 }
 
 void terminal::restore_echo() noexcept {

@@ -4,6 +4,8 @@
 #include <termios.h>
 
 #include <atomic>
+#include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <nexus/secret.hpp>
@@ -41,6 +43,17 @@ class terminal {
   // notes are or everything is told in lines.
   void info(std::string_view text);
   [[nodiscard]] bool tells_info() const noexcept { return tells_info_; }
+  // Whether somebody gets such lines, on a screen or in a log.
+  [[nodiscard]] bool wants_info() const noexcept {
+    return tells_info_ || has_listener_;
+  }
+  // Gets a copy of each message, and what info() is told, on whichever thread
+  // has something to say; has to return at once. Nothing: nobody. Returns once
+  // the one before is not at work any more.
+  void listen(std::function<void(const log_line&)> listener);
+  // While something else is drawn on the terminal, what would be written there
+  // waits: as much as there is room for, the latest. false: writes it.
+  void hold_lines(bool held);
   // A line as it is, without the prefix.
   void plain(std::string_view text);
   // A line for programs. Dropped where it would be waited for.
@@ -60,14 +73,18 @@ class terminal {
   [[nodiscard]] bool asked() const noexcept { return asked_; }
   // To the person alone: never into a log. io_error: there is no terminal.
   status tell(std::string_view text);
-  // Turns the echo back on where a prompt is open. For a process about to end.
-  void restore_echo() noexcept;
+  // Gives the terminal back as it was, where a prompt is open or a screen is
+  // drawn. For a process about to end.
+  void restore() noexcept;
 
  private:
   class prompt_guard;
   void print(log_level level, std::string_view text);
   void print_line(std::string line);
   bool show_line(std::string_view line, const std::stop_token& hurry);
+  void share(log_level level, std::string_view text);
+  bool held_back(std::string_view line);
+  void restore_echo() noexcept;
 
   std::mutex mutex_;
   bool quiet_ = false;
@@ -77,10 +94,15 @@ class terminal {
   bool json_ = false;  // standard error gets the log as JSON
   bool progress_shown_ = false;
   bool asking_ = false;
+  bool holding_ = false;
+  std::deque<std::string> held_;
   std::atomic<bool> asked_{false};
   // Settings to restore, meant for the descriptor; -1: none.
   termios saved_{};
   std::atomic<int> silenced_{-1};
+  std::mutex listener_mutex_;
+  std::function<void(const log_line&)> listener_;
+  std::atomic<bool> has_listener_{false};
   std::unique_ptr<log_writer> log_;  // its thread uses what is above
 };
 

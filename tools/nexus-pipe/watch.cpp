@@ -77,6 +77,11 @@ status run_watch::open(const stream_arguments& arguments) {
   wanted_ = arguments.watch;
   verbose_ = arguments.verbose;
   if (status s = out_.start_log(wanted_); !s.ok()) return s;
+  if (wanted_.dashboard) {
+    auto opened = dashboard::open(out_);
+    if (!opened) return opened.error();
+    dashboard_ = *std::move(opened);
+  }
   if (!wanted_.trace_file.empty()) {
     auto opened = trace_file::open(wanted_.trace_file);
     if (!opened) return opened.error();
@@ -110,11 +115,15 @@ void run_watch::begin(engine& worker, signal_watch& signals,
   signals.on_report([this] {
     if (const auto run = now()) out_.data(stats_json(*run));
   });
-  if (out_.tells_info()) {
+  if (out_.wants_info()) {
     options.planned = [this](const run_setup& setup) { say_setup(setup); };
   }
+  if (dashboard_) {
+    options.progress = [this](const telemetry& now) { dashboard_->add(now); };
+    dashboard_->start([&signals] { signals.interrupt(); });
+  }
   const bool metrics = server_ || !wanted_.metrics_file.empty();
-  if (trace_ || metrics || verbose_) {
+  if (trace_ || metrics || verbose_ || dashboard_) {
     options.trace = [this](const segment_event& event) { add_event(event); };
   }
   const bool ticks = wanted_.stats_seconds || out_.tells_info() ||
@@ -125,6 +134,7 @@ void run_watch::begin(engine& worker, signal_watch& signals,
 // On the engine's thread: nothing here waits for anything.
 void run_watch::add_event(const segment_event& event) {
   if (trace_) trace_->add(event);
+  if (dashboard_) dashboard_->add(event);
   durations_.add(event);
   if (!verbose_) return;
   const std::string words = words_of(event);
@@ -142,6 +152,14 @@ void run_watch::say_setup(const run_setup& setup) {
             setup.operation + ", at most " + std::to_string(setup.window) +
             " in flight within " + format_bytes(setup.budget_bytes) +
             " of memory");
+  // Whatever had to be asked was asked.
+  if (dashboard_) dashboard_->begin_drawing();
+}
+
+void run_watch::say_total(const telemetry& run) {
+  // Whoever saw the run wants to see what became of it.
+  const bool seen = dashboard_ && !out_.tells_info();
+  seen ? out_.plain(total_line(run)) : out_.info(total_line(run));
 }
 
 // Nothing before the run has begun.
@@ -218,6 +236,10 @@ void run_watch::detach() {
   engine_ = nullptr;
 }
 
+void run_watch::leave_screen() {
+  if (dashboard_) dashboard_->close();
+}
+
 status run_watch::end(const run_report& report) {
   detach();
   {
@@ -226,7 +248,7 @@ status run_watch::end(const run_report& report) {
     finished_ = true;
   }
   if (wanted_.stats_seconds) out_.data(stats_json(report.statistics));
-  if (!verbose_) out_.info(total_line(report.statistics));  // it says more
+  if (!verbose_) say_total(report.statistics);  // it says more
   status outcome;
   if (!wanted_.metrics_file.empty()) outcome = write_metrics();
   if (!trace_) return outcome;

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "arguments.hpp"
+#include "dashboard/dashboard.hpp"
 #include "metrics.hpp"
 #include "metrics_server.hpp"
 #include "signals.hpp"
@@ -35,11 +36,14 @@ class run_watch {
   // Around one run of the engine's. The signals and the engine have to live
   // until end(), which says whether all that was asked for was written.
   void begin(engine& worker, signal_watch& signals, run_options& options);
+  // Right after the run: gives the terminal back.
+  void leave_screen();
   status end(const run_report& report);
 
  private:
   void add_event(const segment_event& event);
   void say_setup(const run_setup& setup);
+  void say_total(const telemetry& run);
   [[nodiscard]] std::optional<telemetry> now();
   [[nodiscard]] std::string metrics();
   [[nodiscard]] http_page answer(const std::string& path);
@@ -51,6 +55,7 @@ class run_watch {
   watch_arguments wanted_;
   bool verbose_ = false;
   std::unique_ptr<trace_file> trace_;
+  std::unique_ptr<dashboard> dashboard_;
   job_durations durations_;
   signal_watch* signals_ = nullptr;
 

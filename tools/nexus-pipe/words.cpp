@@ -145,6 +145,8 @@ void add_watch(option_set& options, watch_words& into) {
   options.group("Watching");
   options.flag("--headless", into.headless,
                "Draw and ask nothing; say what is done in lines");
+  options.flag("--dashboard", into.dashboard,
+               "Show the run on the whole terminal; q stops it");
   options.value("--log-format", into.log_format, "FORMAT", "text or json");
   options.value("--log-file", into.log_file, "FILE",
                 "Append the log to FILE instead");
@@ -208,6 +210,9 @@ engine_options read_engine(const engine_words& from, word_reader& reader) {
 watch_arguments read_watch(const watch_words& from, word_reader& reader) {
   watch_arguments into;
   into.headless = from.headless;
+  into.dashboard = from.dashboard;
+  if (from.dashboard && from.headless)
+    reader.fail("--dashboard and --headless exclude each other");
   reader.choice(from.log_format, "--log-format", log_formats, into.format);
   for (const word& name : {from.log_file, from.trace, from.metrics}) {
     reader.file_name(name);
@@ -239,6 +244,11 @@ stream_arguments read_stream(const stream_words& from, word_reader& reader) {
   into.watch = read_watch(from.watch, reader);
   reader.choice(from.progress, "--progress", progress_modes, into.progress);
   if (from.quiet && from.verbose) reader.fail("-q and -v exclude each other");
+  if (into.watch.dashboard && from.quiet)
+    reader.fail("--dashboard and -q exclude each other");
+  if (into.watch.dashboard && into.progress == progress_mode::always)
+    reader.fail("--dashboard and --progress=always exclude each other",
+                "the dashboard shows the progress");
   reader.file_name(from.input);
   reader.file_name(from.output);
   into.quiet = from.quiet;

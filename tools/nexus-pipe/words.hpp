@@ -91,6 +91,7 @@ struct engine_words {
 struct watch_words {
   word log_format, log_file, trace, metrics, stats;
   bool headless = false;
+  bool dashboard = false;
 };
 
 struct stream_words {

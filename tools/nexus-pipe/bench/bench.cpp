@@ -45,7 +45,7 @@ std::string progress_line(std::size_t done, std::size_t all,
 }  // namespace
 
 int run_bench(const bench_arguments& arguments, terminal& out) {
-  const signal_watch signals([&out] { out.restore_echo(); });
+  const signal_watch signals([&out] { out.restore(); });
   if (arguments.report) {
     const status writable = check_report(*arguments.report);
     if (!writable.ok()) return fail(out, writable);
