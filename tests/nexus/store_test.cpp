@@ -44,7 +44,8 @@ class Store : public testing::Test {
   }
   std::string queue() {
     std::string text;
-    for (const job& which : *jobs_->list({job_state::queued})) {
+    const auto queued = jobs_->list({job_state::queued});
+    for (const job& which : *queued) {
       text += which.asked.command + ";";
     }
     return text;
