@@ -124,7 +124,7 @@ void sink_writer::look_at(int fd) {
   pollable_ =
       S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode) || S_ISCHR(info.st_mode);
   if (S_ISFIFO(info.st_mode)) (void)::fcntl(fd, F_SETPIPE_SZ, pipe_bytes);
-  if (!S_ISREG(info.st_mode)) return;
+  if (!S_ISREG(info.st_mode) && !S_ISBLK(info.st_mode)) return;
   // Written at explicit offsets: io_uring does not move a file's own position
   // when a write at it comes out short. (With O_APPEND they are ignored.)
   const off_t offset = ::lseek(fd, 0, SEEK_CUR);
@@ -198,8 +198,8 @@ status sink_writer::open_file() {
                exists ? 0600 : 0666);
   if (fd_ < 0) return failure_of(errno, "create");
   temporary_ = name;
+  regular_ = true;
   if (exists) (void)::fchmod(fd_, info.st_mode & 0777);
-  look_at(fd_);
   return {};
 }
 
@@ -271,11 +271,13 @@ status sink_writer::finish_file() {
   // What was written ahead may reach beyond the end.
   struct stat info{};
   const auto end = static_cast<off_t>(position_);
-  if (!temporary_.empty() && ::fstat(fd_, &info) == 0 && info.st_size > end &&
-      ::ftruncate(fd_, end) != 0)
+  if (!temporary_.empty() &&
+      (::fstat(fd_, &info) != 0 ||
+       (info.st_size > end && ::ftruncate(fd_, end) != 0)))
     outcome = failure_of(errno, "shorten");
-  if (outcome.ok() && !temporary_.empty() && state().options.sync &&
-      ::fsync(fd_) != 0)
+  // Of what is no file, a disk can be synced; a pipe or a terminal cannot.
+  if (outcome.ok() && state().options.sync && ::fsync(fd_) != 0 &&
+      !(temporary_.empty() && errno == EINVAL))
     outcome = failure_of(errno, "sync");
   if (::close(std::exchange(fd_, -1)) != 0 && outcome.ok())
     outcome = failure_of(errno);

@@ -1,6 +1,7 @@
 #include "io/source_reader.hpp"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -41,6 +42,17 @@ bool made_up_by_kernel(int fd) {
   }
 }
 
+// Of a file or block device, from its beginning.
+std::optional<std::uint64_t> size_of(int fd, const struct stat& info) {
+  std::uint64_t bytes = 0;
+  if (S_ISBLK(info.st_mode)) {
+    if (::ioctl(fd, BLKGETSIZE64, &bytes) != 0) return {};
+    return bytes;
+  }
+  if (info.st_size <= 0 || made_up_by_kernel(fd)) return {};
+  return static_cast<std::uint64_t>(info.st_size);
+}
+
 }  // namespace
 
 source_reader::source_reader(source from, io_service& io,
@@ -77,16 +89,15 @@ status source_reader::open_descriptor() {
   if (S_ISDIR(info.st_mode)) return failure_of(EISDIR);
   const int access = ::fcntl(fd, F_GETFL) & O_ACCMODE;
   if (access == O_WRONLY) return failure_of(EBADF);
-  if (S_ISREG(info.st_mode)) {
-    identity_ = file_id{info.st_dev, info.st_ino};
+  if (S_ISREG(info.st_mode)) identity_ = file_id{info.st_dev, info.st_ino};
+  if (S_ISREG(info.st_mode) || S_ISBLK(info.st_mode)) {
     const off_t offset = ::lseek(fd, 0, SEEK_CUR);
-    regular_ = offset >= 0;
-    position_ = regular_ ? static_cast<std::uint64_t>(offset) : 0;
-    if (offset >= 0 && info.st_size > 0 && !made_up_by_kernel(fd)) {
+    if (offset < 0) return {};
+    regular_ = true;
+    position_ = start_ = static_cast<std::uint64_t>(offset);
+    if (const auto size = size_of(fd, info)) {
       positional_ = true;
-      start_ = static_cast<std::uint64_t>(offset);
-      size_ =
-          static_cast<std::uint64_t>(std::max<off_t>(info.st_size - offset, 0));
+      size_ = *size - std::min(*size, start_);
       (void)::posix_fadvise(fd, offset, 0, POSIX_FADV_SEQUENTIAL);
     }
   } else {

@@ -4,6 +4,7 @@
 import os
 import pathlib
 import resource
+import shutil
 import signal
 import subprocess
 import unittest
@@ -76,6 +77,85 @@ class FullDisk(harness.CommandTest):
                 self.assertGreater(len(got), 0)
                 if words[0] == "decrypt":
                     self.assertEqual(got, self.plain[:len(got)])
+
+
+class BlockDevice(harness.CommandTest):
+    """A disk: as long as it is, and not a byte longer."""
+
+    SIZE = 9 << 20
+
+    def setUp(self):
+        super().setUp()
+        if os.geteuid() != 0:
+            self.skipTest("needs root to make a loop device")
+        image = self.dir / "image"
+        image.write_bytes(bytes(self.SIZE))
+        done = subprocess.run(["losetup", "--find", "--show", image],
+                              capture_output=True)
+        if done.returncode != 0:
+            self.skipTest(f"no loop device: {done.stderr.decode().strip()}")
+        self.disk = pathlib.Path(done.stdout.decode().strip())
+        self.addCleanup(subprocess.run, ["losetup", "-d", self.disk])
+
+    def content(self):
+        with open(self.disk, "rb", buffering=0) as disk:
+            return disk.read()
+
+    def to_disk(self, size, io, named):
+        plain = harness.pattern(size)
+        (self.dir / "in.age").write_bytes(self.encrypt(plain))
+        words = ["decrypt", "-i", harness.ALICE_KEY, "--io", io, "in.age"]
+        if named:
+            return plain, self.run_it(*words, "-o", self.disk)
+        with open(self.disk, "r+b", buffering=0) as disk:
+            return plain, self.run_it(*words, stdout=disk)
+
+    def test_what_does_not_fit_is_an_error(self):
+        for io in ("auto", "threads"):
+            for named in (False, True):
+                for size in (self.SIZE + 1, self.SIZE + (3 << 20)):
+                    with self.subTest(io=io, named=named, size=size):
+                        plain, done = self.to_disk(size, io, named)
+                        self.assert_clear_error(done, 3)
+                        self.assertIn(b"No space left on device", done.stderr)
+                        self.assertEqual(self.content(), plain[:self.SIZE])
+
+    def test_what_fits_is_there(self):
+        for io in ("auto", "threads"):
+            for named in (False, True):
+                with self.subTest(io=io, named=named):
+                    plain, done = self.to_disk(self.SIZE, io, named)
+                    self.assert_exit(done, 0)
+                    self.assertEqual(self.content(), plain)
+
+    def test_a_named_disk_is_synced(self):
+        if not shutil.which("strace"):
+            self.skipTest("there is no strace")
+        (self.dir / "in").write_bytes(b"text")
+        done = harness.run_group(
+            ["strace", "-f", "-y", "-qq", "-o", "trace", "-e", "trace=fsync",
+             str(harness.binary), "encrypt", "-r", harness.ALICE, "-o",
+             str(self.disk), "in"], cwd=self.dir, env=self.env)
+        if b"ptrace" in done.stderr:
+            self.skipTest(f"no tracing here: {done.stderr.decode().strip()}")
+        self.assert_exit(done, 0)
+        self.assertIn(str(self.disk), (self.dir / "trace").read_text())
+
+    def test_it_is_read_to_its_end(self):
+        plain = harness.pattern(self.SIZE)
+        self.disk.write_bytes(plain)
+        for source in ("named", "redirected", "from the middle"):
+            with self.subTest(source):
+                middle = 1234567 if source == "from the middle" else 0
+                with open(self.disk, "rb", buffering=0) as disk:
+                    disk.seek(middle)
+                    done = self.run_it(
+                        "encrypt", "-r", harness.ALICE,
+                        *([self.disk] if source == "named" else []),
+                        stdin=disk)
+                self.assert_exit(done, 0)
+                self.assertEqual(self.decrypt(done.stdout).stdout,
+                                 plain[middle:])
 
 
 class Limits(harness.CommandTest):
