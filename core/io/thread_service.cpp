@@ -23,8 +23,6 @@
 namespace nexus {
 namespace {
 
-constexpr std::size_t no_limit = SIZE_MAX;
-
 // Set once; whoever polls its descriptor wakes and sees it.
 class cancel_flag {
  public:
@@ -48,9 +46,7 @@ class cancel_flag {
 };
 
 // A blocking descriptor takes or gives what it can at once with RWF_NOWAIT.
-// Where that is not known, a small plain call is the best there is: of a
-// write, the first `limit` bytes of the first piece.
-ssize_t call_once(const io_request& r, int flags, std::size_t limit) {
+ssize_t call_once(const io_request& r, int flags) {
   const off_t offset =
       r.offset == current_position ? -1 : static_cast<off_t>(r.offset);
   const bool plain = flags == 0 && offset < 0;
@@ -59,13 +55,9 @@ ssize_t call_once(const io_request& r, int flags, std::size_t limit) {
     return plain ? ::read(r.fd, r.data, r.size)
                  : ::preadv2(r.fd, &piece, 1, offset, flags);
   }
-  iovec first = r.pieces.front();
-  first.iov_len = std::min(first.iov_len, limit);
-  const bool all = limit == no_limit;
-  const iovec* pieces = all ? r.pieces.data() : &first;
-  const int count = all ? static_cast<int>(r.pieces.size()) : 1;
-  return plain ? ::writev(r.fd, pieces, count)
-               : ::pwritev2(r.fd, pieces, count, offset, flags);
+  const int count = static_cast<int>(r.pieces.size());
+  return plain ? ::writev(r.fd, r.pieces.data(), count)
+               : ::pwritev2(r.fd, r.pieces.data(), count, offset, flags);
 }
 
 io_result to_result(ssize_t answer) {
@@ -80,9 +72,34 @@ io_result to_result(ssize_t answer) {
 io_result perform_regular(const io_request& r) {
   ssize_t answer = 0;
   do {
-    answer = call_once(r, 0, no_limit);
+    answer = call_once(r, 0);
   } while (answer < 0 && errno == EINTR);
   return to_result(answer);
+}
+
+bool takes_more(int fd) {
+  pollfd now{fd, POLLOUT, 0};
+  return ::poll(&now, 1, 0) == 1 && (now.revents & POLLOUT) != 0;
+}
+
+// A write of more than PIPE_BUF could block; one page after the other, as long
+// as there is room for one, cannot. After POLLOUT.
+io_result write_pages(const io_request& r, const cancel_flag& cancel) {
+  constexpr std::size_t page = 4096;
+  std::size_t put = 0;
+  for (const iovec& piece : r.pieces) {
+    auto* const data = static_cast<const std::byte*>(piece.iov_base);
+    for (std::size_t at = 0; at < piece.iov_len;) {
+      if (put != 0 && (cancel.is_set() || !takes_more(r.fd))) return {put, 0};
+      const ssize_t answer =
+          ::write(r.fd, data + at, std::min(page, piece.iov_len - at));
+      // What fails now fails again, with nothing written.
+      if (answer < 0) return put != 0 ? io_result{put, 0} : io_result{0, errno};
+      at += static_cast<std::size_t>(answer);
+      put += static_cast<std::size_t>(answer);
+    }
+  }
+  return {put, 0};
 }
 
 io_result perform_pollable(const io_request& r, const cancel_flag& cancel) {
@@ -94,16 +111,15 @@ io_result perform_pollable(const io_request& r, const cancel_flag& cancel) {
     if (::poll(watched, 2, -1) < 0 && errno != EINTR) return {0, errno};
     if (cancel.is_set()) return {0, ECANCELED};
     if (watched[0].revents == 0) continue;
-    // Without NOWAIT a read still gives what is there; a write of more than
-    // PIPE_BUF could block, of one page it cannot after POLLOUT.
-    const std::size_t limit = flags != 0 || read ? no_limit : 4096;
-    const ssize_t answer = call_once(r, flags, limit);
-    if (answer >= 0) return to_result(answer);
-    if (errno == EOPNOTSUPP || errno == EINVAL) {
-      if (flags == 0) return {0, errno};
+    // Without NOWAIT a read still gives what is there.
+    const io_result got = flags == 0 && !read
+                              ? write_pages(r, cancel)
+                              : to_result(call_once(r, flags));
+    if (got.error == EOPNOTSUPP || got.error == EINVAL) {
+      if (flags == 0) return got;
       flags = 0;
-    } else if (errno != EINTR && errno != EAGAIN) {
-      return {0, errno};
+    } else if (got.error != EINTR && got.error != EAGAIN) {
+      return got;
     }
   }
 }
