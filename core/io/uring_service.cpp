@@ -11,9 +11,14 @@
 #include <unistd.h>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <optional>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "io/io_service.hpp"
 
@@ -23,10 +28,15 @@ namespace {
 constexpr unsigned ring_entries = 256;
 // The kernel takes 32-bit lengths; a round figure below that.
 constexpr std::size_t max_request = 1u << 30;
+// A kernel that is short of memory takes no requests for a while. It is asked
+// again after each pause, and after so much patience they fail.
+constexpr auto refusal_pause = std::chrono::milliseconds(2);
+constexpr auto refusal_patience = std::chrono::seconds(5);
 
 class uring_service final : public io_service {
  public:
-  explicit uring_service(asio::io_context& loop) : loop_(loop), event_(loop) {}
+  explicit uring_service(asio::io_context& loop)
+      : loop_(loop), event_(loop), pause_(loop) {}
   ~uring_service() override {
     if (!ready_) return;
     boost::system::error_code ignored;
@@ -55,19 +65,15 @@ class uring_service final : public io_service {
     // First what may fail: a request that is queued cannot be taken back.
     flush_soon();
     watch();
+    late_.reserve(pending_.size() + 1);
     const auto& [at, added] =
         pending_.emplace(id, pending{request, std::move(done)});
     prepare(at->first, at->second);
   }
 
   void cancel(io_tag tag) override {
-    for (auto& [id, entry] : pending_) {
-      if (entry.request.tag != tag) continue;
-      entry.cancelled = true;
-      io_uring_sqe* sqe = take_sqe();
-      ::io_uring_prep_cancel64(sqe, id, 0);
-      ::io_uring_sqe_set_data64(sqe, cancel_id);
-    }
+    for (auto& [id, entry] : pending_)
+      if (entry.request.tag == tag) entry.cancelled = cancels_due_ = true;
     flush_soon();
   }
 
@@ -92,6 +98,7 @@ class uring_service final : public io_service {
     const io_request& request = entry.request;
     const bool read = request.what == io_request::kind::read;
     io_uring_sqe* sqe = take_sqe();
+    if (sqe == nullptr) return late_.push_back(id);
     const auto size =
         static_cast<unsigned>(std::min(request.size, max_request));
     if (entry.polling) {
@@ -137,13 +144,33 @@ class uring_service final : public io_service {
     return answer < 0 ? -answer : 0;
   }
 
+  // NULL: the queue is full, and the kernel takes nothing.
   io_uring_sqe* take_sqe() {
     io_uring_sqe* sqe = ::io_uring_get_sqe(&ring_);
-    while (sqe == nullptr) {
-      (void)::io_uring_submit(&ring_);
-      sqe = ::io_uring_get_sqe(&ring_);
+    if (sqe != nullptr) return sqe;
+    (void)::io_uring_submit(&ring_);
+    return ::io_uring_get_sqe(&ring_);
+  }
+
+  // What found no room in the queue before.
+  void catch_up() {
+    std::vector<std::uint64_t> late;
+    late.swap(late_);
+    late_.reserve(late.capacity());
+    for (const std::uint64_t id : late)
+      if (const auto found = pending_.find(id); found != pending_.end())
+        prepare(id, found->second);
+    if (!std::exchange(cancels_due_, false)) return;
+    for (const auto& [id, entry] : pending_) {
+      if (!entry.cancelled) continue;
+      io_uring_sqe* sqe = take_sqe();
+      if (sqe == nullptr) {
+        cancels_due_ = true;
+        return;
+      }
+      ::io_uring_prep_cancel64(sqe, id, 0);
+      ::io_uring_sqe_set_data64(sqe, cancel_id);
     }
-    return sqe;
   }
 
   // Requests made in one turn of the loop enter the kernel together.
@@ -152,12 +179,55 @@ class uring_service final : public io_service {
     flush_posted_ = true;
     asio::post(loop_, [this] {
       flush_posted_ = false;
-      const int r = ::io_uring_submit(&ring_);
-      // The kernel is short of something for now: what is queued stays so.
-      if (r == -EAGAIN || r == -EBUSY || r == -EINTR ||
-          ::io_uring_sq_ready(&ring_) != 0)
-        flush_soon();
+      flush();
     });
+  }
+
+  void flush() {
+    catch_up();
+    const int r = ::io_uring_submit(&ring_);
+    const bool more = ::io_uring_sq_ready(&ring_) != 0 || behind();
+    if (r >= 0) refused_since_.reset();
+    if (r == -EINTR || (r > 0 && more)) return flush_soon();
+    if (r >= 0 && !more) return;
+    // The kernel is short of something: what is queued stays so.
+    const auto now = std::chrono::steady_clock::now();
+    if (!refused_since_) refused_since_ = now;
+    if (now - *refused_since_ > refusal_patience) fail_queued(r < 0 ? -r : EIO);
+    pause_.expires_after(refusal_pause);
+    pause_.async_wait([this](const boost::system::error_code& failed) {
+      if (!failed) flush();
+    });
+  }
+
+  [[nodiscard]] bool behind() const { return !late_.empty() || cancels_due_; }
+
+  // Ends the requests that the kernel has not taken. It reads an entry no
+  // sooner than it takes it, so that until then it can become another one.
+  void fail_queued(int error) {
+    // EAGAIN would have it tried again.
+    if (error == EAGAIN) error = ENOMEM;
+    const io_uring_sq& queue = ring_.sq;
+    const unsigned head = __atomic_load_n(queue.khead, __ATOMIC_ACQUIRE);
+    for (unsigned at = head; at != queue.sqe_tail; ++at) {
+      io_uring_sqe* sqe = &queue.sqes[at & *queue.kring_mask];
+      fail(sqe->user_data, error);
+      ::io_uring_prep_nop(sqe);
+      ::io_uring_sqe_set_data64(sqe, cancel_id);
+    }
+    for (const std::uint64_t id : late_) fail(id, error);
+    late_.clear();
+    // Those that it has taken are still to be cancelled.
+    for (const auto& [id, entry] : pending_)
+      if (entry.cancelled) cancels_due_ = true;
+  }
+
+  void fail(std::uint64_t id, int error) {
+    auto node = pending_.extract(id);
+    if (!node) return;
+    io_result result;
+    result.error = error;
+    node.mapped().done(result);
   }
 
   void watch() {
@@ -203,12 +273,17 @@ class uring_service final : public io_service {
 
   asio::io_context& loop_;
   asio::posix::stream_descriptor event_;
+  asio::steady_timer pause_;
+  std::optional<std::chrono::steady_clock::time_point> refused_since_;
   io_uring ring_{};
   bool ready_ = false;
   bool flush_posted_ = false;
   bool watching_ = false;
   std::uint64_t next_id_ = 1;
   std::unordered_map<std::uint64_t, pending> pending_;
+  // Of them, those that found the queue full.
+  std::vector<std::uint64_t> late_;
+  bool cancels_due_ = false;
   std::uint64_t reads_ = 0;
   std::uint64_t writes_ = 0;
 };
