@@ -15,7 +15,7 @@ constexpr std::string_view version_stem = "age-encryption.org/";
 constexpr std::string_view stanza_mark = "->";
 constexpr std::string_view end_mark = "---";
 constexpr std::size_t body_columns = 64;
-constexpr std::size_t max_header = std::size_t{16} << 20;
+constexpr std::size_t max_header = std::size_t{2} << 20;
 constexpr std::size_t unlimited = max_header;
 
 constexpr const char* text_mode_hint =
@@ -74,7 +74,7 @@ class header_parser {
 bool header_parser::more() {
   if (at_end_) return fail(text_.size(), "the file ends within the header");
   if (text_.size() == max_header) {
-    return fail(max_header, "the header is longer than 16 MiB");
+    return fail(max_header, "the header is longer than 2 MiB");
   }
   return false;
 }

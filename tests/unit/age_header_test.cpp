@@ -151,13 +151,13 @@ TEST(AgeHeader, RefusesEveryTruncation) {
   }
 }
 
-TEST(AgeHeader, RefusesMoreThan16MiB) {
-  constexpr std::size_t limit = std::size_t{16} << 20;
+TEST(AgeHeader, RefusesMoreThan2MiB) {
+  constexpr std::size_t limit = std::size_t{2} << 20;
   std::string text(version);
   text += "-> ";
   text.append(limit, 'a');
   constexpr const char* message =
-      "age header, byte 16777216: the header is longer than 16 MiB";
+      "age header, byte 2097152: the header is longer than 2 MiB";
   const auto growing = parse_age_header(as_bytes(text).first(limit), false);
   ASSERT_FALSE(growing.ok());
   EXPECT_EQ(growing.error().message(), message);

@@ -29,8 +29,8 @@
 
 namespace nexus {
 
-// The layout of a proof's bytes: that of Plonky3 0.6 or that of 0.7, which is
-// about 60 % as long. The protocol is one and the same.
+// The layout of a proof's bytes: that of Plonky3 0.6 or that of 0.7.0-rc.1,
+// which is about 60 % as long. The protocol is one and the same.
 enum class proof_wire : std::uint8_t { p3_0_6, p3_0_7 };
 
 // How many queries a proof answers.
