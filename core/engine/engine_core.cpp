@@ -483,13 +483,17 @@ void engine_core::give_back(std::uint64_t size) {
 void engine_core::add_run(run* added) {
   if (runs_.empty() && load_) allow(load_->resume(now_seconds()));
   runs_.push_back(added);
+  for (run* active : runs_) active->adapt();
   beat.start();
   if (options.adapt) watch.start();
 }
 
 void engine_core::remove_run(run* removed) {
   std::erase(runs_, removed);
-  budget_changed.notify_all();  // the shares of the others grow
+  // The shares of the others grow.
+  for (run* active : runs_) active->adapt();
+  budget_changed.notify_all();
+  lanes_changed.notify_all();
   if (!runs_.empty()) return;
   beat.stop();
   watch.stop();

@@ -108,10 +108,12 @@ class engine_core {
   // A run's part of the window, in segments of its working set; at least one.
   [[nodiscard]] std::uint32_t window_for(std::uint64_t working_set) const;
   [[nodiscard]] std::uint64_t budget_bytes() const noexcept;
-  // Jobs at once that the budget holds as it is now, with a segment for each;
-  // at least one.
+  // Jobs at once that a run's share of the budget holds as it is now, with a
+  // segment for each; at least one.
   [[nodiscard]] std::uint32_t jobs_now(std::uint64_t working_set,
                                        std::uint64_t worker);
+  // Whether the budget holds it beside those of all runs that are at work.
+  [[nodiscard]] bool has_room_for_job(std::uint64_t worker) const noexcept;
   [[nodiscard]] std::uint32_t cpu_workers() const noexcept;
   // (any thread) As far as runs need it; read on the first call.
   [[nodiscard]] const hardware& machine();

@@ -73,11 +73,19 @@ std::uint32_t engine_core::jobs_now(std::uint64_t working_set,
   profile_request request;
   request.worker_working_set_bytes = worker;
   request.segment_working_set_bytes = working_set;
-  request.memory_bytes = allowed_bytes();
+  request.memory_bytes =
+      allowed_bytes() / std::max<std::size_t>(runs_.size(), 1);
   request.max_inflight = options.max_inflight;
   request.max_threads = options.max_threads;
   const auto made = make_profile(machine(), request);
   return made.ok() ? made->cpu_workers : 1;
+}
+
+// A run that came later finds jobs of the others at work that had more then.
+bool engine_core::has_room_for_job(std::uint64_t worker) const noexcept {
+  std::uint64_t taken = 0;
+  for (const run* each : runs_) taken += each->job_bytes();
+  return taken == 0 || taken + worker <= allowed_bytes();
 }
 
 load_telemetry engine_core::load_report() const {

@@ -44,6 +44,8 @@ segment_layout make_layout(const operation_plan& plan,
         std::min(layout.working_set + made.output_buffer(), huge);
     layout.stages.push_back(made);
   }
+  // What takes nothing, as a memory source without output, has no limit.
+  layout.working_set = std::max<std::uint64_t>(layout.working_set, 1);
   return layout;
 }
 

@@ -159,6 +159,10 @@ task<status> run::prepare() {
     if (stage.granule == 0)
       co_return status(status_code::internal,
                        std::string(work_.name()) + " has a granule of 0");
+  if (!plan_.stages.front().lead.empty())
+    co_return status(
+        status_code::internal,
+        std::string(work_.name()) + " has a lead ahead of its first stage");
   if (plan_.segment_bytes > most_segment)
     co_return status(status_code::invalid_argument,
                      "segments of " + std::to_string(plan_.segment_bytes) +

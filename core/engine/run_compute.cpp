@@ -71,12 +71,19 @@ std::int32_t run::read_on_lane(void* context) {
   return mine.got.failure.ok() ? NEXUS_OK : NEXUS_E_IO;
 }
 
-// One of the jobs that may run at once, for their memory: until it was audited.
+// One of the jobs that may run at once, for their memory, until it was audited;
+// and its place in the scheduler, until that was told how the job ended.
 class run::job_slot {
  public:
-  job_slot(run& owner, std::uint32_t stage) noexcept
-      : owner_(owner), stage_(stage) {}
+  job_slot(run& owner, std::uint32_t stage, const placement& where,
+           std::uint64_t size) noexcept
+      : owner_(owner), stage_(stage), where_(where), size_(size) {}
   ~job_slot() {
+    if (placed_) {
+      const double now = now_seconds();
+      owner_.core_.scheduler.finish(where_, owner_.operation_ids_[stage_],
+                                    size_, now, now, job_end::cancelled);
+    }
     --owner_.limits_[stage_].running;
     --owner_.running_;
     owner_.core_.lanes_changed.notify_all();
@@ -84,9 +91,15 @@ class run::job_slot {
   job_slot(const job_slot&) = delete;
   job_slot& operator=(const job_slot&) = delete;
 
+  // The scheduler knows.
+  void told() noexcept { placed_ = false; }
+
  private:
   run& owner_;
   const std::uint32_t stage_;
+  const placement where_;
+  const std::uint64_t size_;
+  bool placed_ = true;
 };
 
 // Runs the job on one device after the other until one is through with it.
@@ -94,9 +107,10 @@ task<bool> run::run_job(segment& mine, std::uint32_t stage) {
   for (;;) {
     const auto where = co_await next_lane(mine, stage);
     if (!where) co_return false;
-    const job_slot slot(*this, stage);
+    job_slot slot(*this, stage, *where, mine.data.size());
     if (where->probe) {
       const bool fit = co_await well(mine, *where, stage, now_seconds());
+      if (!fit) slot.told();
       if (!fit && failure_) co_return false;
       if (!fit) continue;
     }
@@ -135,6 +149,7 @@ task<bool> run::run_job(segment& mine, std::uint32_t stage) {
     }
     distrust(mine, job);
     if (mine.result.status != NEXUS_OK) mine.written = 0;
+    slot.told();
     account(*where, stage, job.input_bytes, started, mine);
     tell_job(segment_step::computed, mine, stage, *where, started);
     if (failure_) co_return false;
@@ -290,7 +305,9 @@ bool run::convicted(segment& mine) {
 
 bool run::may_run(std::uint32_t stage) const {
   const job_limit& limit = limits_[stage];
-  return limit.running < limit.most && running_ < bearable_;
+  const std::uint64_t each = plan_.stages[stage].worker_bytes;
+  return limit.running < limit.most && running_ < bearable_ &&
+         (each == 0 || core_.has_room_for_job(each));
 }
 
 task<std::optional<placement>> run::next_lane(const segment& mine,

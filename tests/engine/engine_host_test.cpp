@@ -65,6 +65,8 @@ TEST_F(EngineHost, APlanThatCannotBeCarriedOutIsAnError) {
   const std::pair<const char*, std::function<void(operation_plan&)>> plans[] = {
       {"no stages", [](operation_plan& p) { p.stages.clear(); }},
       {"no segment", [](operation_plan& p) { p.segment_bytes = 0; }},
+      {"a lead ahead of all",
+       [](operation_plan& p) { p.stages[0].lead.resize(3); }},
       {"granule 0", [](operation_plan& p) { p.stages[0].granule = 0; }},
       {"granule 0 later", [](operation_plan& p) {
          p.stages.push_back(p.stages[0]);

@@ -254,6 +254,37 @@ TEST_F(EngineLoad, JobsThatTakeMemoryFollowToo) {
       20 * mib);
 }
 
+// As many jobs at once as the budget holds, whoever runs them.
+TEST_F(EngineLoad, RunsThatOverlapShareTheMemoryOfJobs) {
+  stub_.set("cpus=1;depth=8;delay_us=5000");
+  options_.max_threads = 8;
+  const bytes text = sample(8 * mib);
+  constexpr std::uint64_t each = budget / 4;
+  for (const std::size_t runs : {1u, 2u, 3u}) {
+    engine machine(options_);
+    // Of the engine's thread.
+    std::uint32_t now = 0;
+    std::uint32_t most = 0;
+    const auto count = [&](const segment_event& event) {
+      if (event.step == segment_step::submitted) most = std::max(most, ++now);
+      if (event.step == segment_step::computed) --now;
+    };
+    std::vector<std::thread> hosts;
+    for (std::size_t i = 0; i < runs; ++i)
+      hosts.emplace_back([&] {
+        heavy_operation work(age::make_encrypt(to_test_identity(false)), each);
+        run_options options;
+        options.trace = count;
+        const auto got = run_in_memory(machine, work, text, std::move(options));
+        EXPECT_TRUE(got.report.outcome.ok()) << got.report.outcome.message();
+        EXPECT_GE(got.output.size(), text.size());
+      });
+    for (std::thread& host : hosts) host.join();
+    EXPECT_LE(most, 4u) << runs;
+    EXPECT_GE(most, std::min<std::size_t>(runs, 3)) << runs;
+  }
+}
+
 TEST_F(EngineLoad, AReadingThatFindsNothingChangesNothing) {
   machine_.write("proc/meminfo", "\n");
   machine_.write("proc/self/cgroup", "rubbish\n");

@@ -36,6 +36,11 @@ TEST(Layout, MemoryNeedsNoInputBuffer) {
   EXPECT_EQ(layout.working_set, 1000u);
 }
 
+TEST(Layout, WhatTakesNoMemoryTakesAByte) {
+  const auto layout = make_layout({{stage(1, 0)}, 0, false}, 1000, true);
+  EXPECT_EQ(layout.working_set, 1u);
+}
+
 TEST(Layout, APartOfAGranuleCountsWhole) {
   const auto layout = make_layout({{stage(48, 65, 7)}, 0, false}, 100, true);
   EXPECT_EQ(layout.stages[0].max_output, 3u * 65 + 7);

@@ -57,7 +57,8 @@ struct stage_plan {
   // extra_output bytes.
   std::uint32_t granule_output = 1;
   std::uint32_t extra_output = 0;
-  // Stand ahead of the stage's input, as if the stream began with them.
+  // Stand ahead of the stage's input, as if the stream began with them. Not of
+  // the first stage, whose input is the source: its prologue can write instead.
   std::vector<std::byte> lead;
   // What a device ends well, without flags, and with n / granule *
   // granule_output bytes, check() accepts as it is, in every segment but the
