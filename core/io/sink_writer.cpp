@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <climits>
 #include <cstdlib>
@@ -30,11 +31,27 @@ std::string directory_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+// The descriptor of this process that a path names, or -1. What such a link
+// says is no path to what it stands for.
+int descriptor_named(const std::string& path) {
+  const std::string own = "/proc/" + std::to_string(::getpid()) + "/fd/";
+  for (const std::string& folder :
+       {std::string("/dev/fd/"), std::string("/proc/self/fd/"),
+        std::string("/proc/thread-self/fd/"), own}) {
+    if (!path.starts_with(folder)) continue;
+    int number = -1;
+    const char* const end = path.data() + path.size();
+    const auto read = std::from_chars(path.data() + folder.size(), end, number);
+    return read.ec == std::errc() && read.ptr == end ? number : -1;
+  }
+  return -1;
+}
+
 // The file that a path leads to, also where it does not exist yet.
 std::string follow_links(std::string path) {
   constexpr int most_links = 40;
   char text[PATH_MAX];
-  for (int i = 0; i < most_links; ++i) {
+  for (int i = 0; i < most_links && descriptor_named(path) < 0; ++i) {
     const ssize_t size = ::readlink(path.c_str(), text, sizeof text);
     if (size <= 0) break;
     const std::string to(text, static_cast<std::size_t>(size));
@@ -98,17 +115,25 @@ status sink_writer::check(const std::optional<source_reader::file_id>& source) {
     if (state().path.empty()) return failure_of(ENOENT, "create");
     target_ = follow_links(state().path);
     if (target_.empty()) return failure_of(ELOOP);
-    if (::stat(target_.c_str(), &info) != 0) return {};
+    const int named = descriptor_named(target_);
+    if (named >= 0) {
+      fd_ = ::fcntl(named, F_DUPFD_CLOEXEC, 3);
+      if (fd_ < 0) return failure_of(errno);
+    } else if (::stat(target_.c_str(), &info) != 0) {
+      return {};
+    }
     if (S_ISDIR(info.st_mode)) return failure_of(EISDIR);
   } else if (state().what == detail::sink_state::kind::descriptor) {
     fd_ = state().fd;
+  } else {
+    return {};
+  }
+  if (fd_ >= 0) {
     if (::fstat(fd_, &info) != 0) return failure_of(errno);
     const int access = ::fcntl(fd_, F_GETFL) & O_ACCMODE;
     if (access == O_RDONLY) return failure_of(EBADF);
     look_at(fd_);
     opened_ = true;
-  } else {
-    return {};
   }
   const source_reader::file_id id{info.st_dev, info.st_ino};
   if (source && S_ISREG(info.st_mode) && *source == id)

@@ -1,11 +1,14 @@
 #include "files.hpp"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
@@ -31,11 +34,19 @@ int sync_whole(int fd) noexcept {
   return ::fsync(fd) == 0 || errno == EINVAL ? 0 : errno;
 }
 
+// A link to a descriptor of this process: what it says is no path to what it
+// stands for.
+bool names_descriptor(const std::string& path) {
+  const std::string own = "/proc/" + std::to_string(::getpid()) + "/fd/";
+  return path.starts_with("/dev/fd/") || path.starts_with("/proc/self/fd/") ||
+         path.starts_with("/proc/thread-self/fd/") || path.starts_with(own);
+}
+
 // The file that a path leads to, also where it does not exist yet.
 std::string follow_links(std::string path) {
   namespace fs = std::filesystem;
   constexpr int most_links = 40;
-  for (int i = 0; i < most_links; ++i) {
+  for (int i = 0; i < most_links && !names_descriptor(path); ++i) {
     std::error_code failed;
     const fs::path to = fs::read_symlink(path, failed);
     if (failed) break;
@@ -131,14 +142,42 @@ result<std::size_t> input_file::read(std::span<std::byte> into,
   }
 }
 
-result<output_file> output_file::create(const std::string& path) {
+// What is no regular file. A FIFO has no writer's end before it has a reader,
+// and a stop ends the wait for one.
+result<descriptor> output_file::open_special(const std::string& path,
+                                             const std::string& target,
+                                             const stop_event* stop) {
+  if (names_descriptor(target)) {
+    const int number = std::atoi(target.c_str() + target.rfind('/') + 1);
+    descriptor same(::fcntl(number, F_DUPFD_CLOEXEC, 3));
+    if (same.get() < 0) return system_failure("write", path, errno);
+    return same;
+  }
+  constexpr int mode = O_WRONLY | O_CLOEXEC | O_NOCTTY;
+  constexpr int pause_ms = 20;
+  if (stop == nullptr || !is_fifo(target)) {
+    descriptor opened(::open(target.c_str(), mode));
+    if (opened.get() < 0) return system_failure("write", path, errno);
+    return opened;
+  }
+  for (;;) {
+    descriptor opened(::open(target.c_str(), mode | O_NONBLOCK));
+    if (opened.get() >= 0) return opened;
+    if (errno != ENXIO) return system_failure("write", path, errno);
+    const result<bool> waited = stop->wait(-1, 0, pause_ms);
+    if (!waited) return waited.error();
+  }
+}
+
+result<output_file> output_file::create(const std::string& path,
+                                        const stop_event* stop) {
   std::string target = follow_links(path);
   struct stat facts{};
   const bool exists = ::stat(target.c_str(), &facts) == 0;
-  if (exists && !S_ISREG(facts.st_mode)) {
-    const int fd = ::open(target.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) return system_failure("write", path, errno);
-    return output_file(descriptor(fd), path, std::move(target), {});
+  if (names_descriptor(target) || (exists && !S_ISREG(facts.st_mode))) {
+    result<descriptor> opened = open_special(path, target, stop);
+    if (!opened) return opened.error();
+    return output_file(*std::move(opened), path, std::move(target), {});
   }
   // A file that must not be written must not be replaced either.
   if (exists && ::access(target.c_str(), W_OK) != 0) {
@@ -157,11 +196,30 @@ output_file::~output_file() {
   if (file_.get() >= 0 && !temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
-status output_file::write(std::span<const std::byte> data) {
+status output_file::write(std::span<const std::byte> data,
+                          const stop_event* stop) {
+  if (stop != nullptr && temporary_.empty())
+    return write_when_ready(file_.get(), path_, data, *stop);
   const std::string_view text(reinterpret_cast<const char*>(data.data()),
                               data.size());
   const int failure = write_whole(file_.get(), text);
   return failure == 0 ? status{} : system_failure("write", path_, failure);
+}
+
+// A write of up to PIPE_BUF bytes to a pipe that is ready does not wait.
+status write_when_ready(int fd, const std::string& name,
+                        std::span<const std::byte> data,
+                        const stop_event& stop) {
+  while (!data.empty()) {
+    const result<bool> ready = stop.wait(fd, POLLOUT);
+    if (!ready) return ready.error();
+    const ssize_t put =
+        ::write(fd, data.data(), std::min<std::size_t>(data.size(), PIPE_BUF));
+    if (put < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (put < 0) return system_failure("write", name, errno);
+    data = data.subspan(static_cast<std::size_t>(put));
+  }
+  return {};
 }
 
 status output_file::commit(bool sync) {

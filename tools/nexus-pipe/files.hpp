@@ -68,19 +68,25 @@ class input_file {
 // file, such as a device, is written to directly.
 class output_file {
  public:
-  // Makes a temporary beside the file that the path leads to.
-  [[nodiscard]] static result<output_file> create(const std::string& path);
+  // Makes a temporary beside the file that the path leads to. A stop ends the
+  // wait for a FIFO's reader; without one, signals end the process.
+  [[nodiscard]] static result<output_file> create(
+      const std::string& path, const stop_event* stop = nullptr);
   // Removes it unless it was committed.
   ~output_file();
   output_file(output_file&&) noexcept = default;
   output_file& operator=(output_file&&) = delete;
 
-  [[nodiscard]] status write(std::span<const std::byte> data);
+  [[nodiscard]] status write(std::span<const std::byte> data,
+                             const stop_event* stop = nullptr);
   // Gives it its name, also one that another file has. sync: and waits until
   // it is safe on the disk.
   [[nodiscard]] status commit(bool sync);
 
  private:
+  static result<descriptor> open_special(const std::string& path,
+                                         const std::string& target,
+                                         const stop_event* stop);
   output_file(descriptor file, std::string path, std::string target,
               std::string temporary)
       : file_(std::move(file)),
@@ -93,6 +99,12 @@ class output_file {
   std::string target_;     // where its links lead
   std::string temporary_;  // empty once it is gone
 };
+
+// To a descriptor whose reader may take its time. cancelled: a stop was
+// requested.
+[[nodiscard]] status write_when_ready(int fd, const std::string& name,
+                                      std::span<const std::byte> data,
+                                      const stop_event& stop);
 
 // Makes a file that was not there: never overwrites, and leaves nothing behind
 // on failure. mode: before the umask.

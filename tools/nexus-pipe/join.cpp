@@ -1,8 +1,4 @@
-#include <limits.h>
-#include <poll.h>
 #include <unistd.h>
-
-#include <algorithm>
 
 #include <deque>
 #include <nexus/proof_stream.hpp>
@@ -39,21 +35,6 @@ result<std::vector<proofs::part>> open_parts(const join_arguments& arguments,
   return parts;
 }
 
-// To standard output, which may be a pipe whose reader takes its time: a write
-// of up to PIPE_BUF bytes to a pipe that is ready does not wait.
-status write_out(std::span<const std::byte> data, const stop_event& stop) {
-  while (!data.empty()) {
-    const result<bool> ready = stop.wait(STDOUT_FILENO, POLLOUT);
-    if (!ready) return ready.error();
-    const auto piece = data.first(std::min<std::size_t>(data.size(), PIPE_BUF));
-    status put = print_output(
-        {reinterpret_cast<const char*>(piece.data()), piece.size()});
-    if (!put.ok()) return put;
-    data = data.subspan(piece.size());
-  }
-  return {};
-}
-
 status join_parts(const join_arguments& arguments, const stop_event& stop) {
   const std::string output = arguments.output.value_or("-");
   status distinct = check_distinct(output, arguments.parts);
@@ -64,15 +45,16 @@ status join_parts(const join_arguments& arguments, const stop_event& stop) {
   if (to_standard_output(arguments)) {
     return proofs::join(*parts,
                         [&stop](std::span<const std::byte> data) {
-                          return write_out(data, stop);
+                          return write_when_ready(
+                              STDOUT_FILENO, "standard output", data, stop);
                         })
         .error();
   }
-  result<output_file> to = output_file::create(*arguments.output);
+  result<output_file> to = output_file::create(*arguments.output, &stop);
   if (!to) return to.error();
   const auto joined = proofs::join(
       *parts,
-      [&to](std::span<const std::byte> data) { return to->write(data); });
+      [&](std::span<const std::byte> data) { return to->write(data, &stop); });
   return joined ? to->commit(arguments.sync) : joined.error();
 }
 
