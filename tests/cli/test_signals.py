@@ -128,6 +128,24 @@ class Signals(SignalTest):
         self.assertNotIn(b"secret", said)
         self.assertEqual(self.names(), [])
 
+    def test_a_signal_during_a_costly_scrypt(self):
+        """It takes seconds and a gigabyte, and cannot be interrupted."""
+        (self.dir / "in").write_bytes(
+            b"age-encryption.org/v1\n-> scrypt " + b"A" * 22 + b" 20\n"
+            + b"A" * 43 + b"\n--- " + b"A" * 43 + b"\n" + bytes(100))
+        (self.dir / "word").write_text("secret\n")
+        process = self.start("decrypt", "--passphrase-file", "word", "-o",
+                             "out", "in", stderr=subprocess.PIPE)
+        self.wait_for_handlers(process)
+        resident = f"/proc/{process.pid}/statm"
+        harness.wait_until(
+            lambda: int(open(resident).read().split()[1]) > 20000, "scrypt")
+        begin = time.monotonic()
+        got, said = self.stop(process, signal.SIGTERM)
+        self.assertEqual((got, said), (143, b""))
+        self.assertLess(time.monotonic() - begin, 2)
+        self.assertEqual(self.names(), ["in", "word"])
+
     def test_kill_leaves_no_final_name(self):
         words, data = self.inputs["encrypt"]
         process = self.start_midway(words, data)
@@ -200,6 +218,15 @@ class Waits(SignalTest):
         self.assert_stops(*self.seal, "in", "-o", "fifo")
         self.assert_stops(*self.unseal, "in.age", "-o", "fifo")
         self.assert_stops(*self.seal, "fifo2", "-o", "fifo")
+
+    def test_a_joined_output_that_nobody_reads(self):
+        self.assert_exit(self.run_it("prove", "--segment-rows", "256", "-o",
+                                     "part", "in"), 0)
+        self.assert_stops("join", "-o", "fifo", "part")
+        # More than the pipe takes, and a reader that does not read.
+        end = os.open(self.dir / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, end)
+        self.assert_stops("join", "-o", "fifo", "part")
 
     def test_keys_that_do_not_come(self):
         for words in (["decrypt", "in.age", "-i"], ["encrypt", "in", "-R"],

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <utility>
 
 namespace nexus::tool {
@@ -41,9 +42,14 @@ void signal_watch::on_report(std::function<void()> report) {
 
 void signal_watch::watch() {
   while (true) {
-    int number = 0;
-    if (::sigwait(&set_, &number) != 0) return;
+    // Once stopped, it looks up again.
+    const bool hurries = caught_ != 0 && dispensable_;
+    const timespec patience{0, 500'000'000};
+    const int number =
+        ::sigtimedwait(&set_, nullptr, hurries ? &patience : nullptr);
     if (closing_) return;
+    if (number < 0 && errno == EAGAIN && dispensable_) leave(caught_);
+    if (number <= 0) continue;
     if (number == SIGUSR1) {
       const std::lock_guard lock(report_mutex_);
       if (report_) report_();
@@ -58,11 +64,13 @@ void signal_watch::interrupt() {
 }
 
 void signal_watch::take(int number) {
-  if (caught_.exchange(number) != 0) {
-    before_exit_();
-    ::_exit(128 + number);
-  }
+  if (caught_.exchange(number) != 0) leave(number);
   stop_.request_stop();
+}
+
+void signal_watch::leave(int number) {
+  before_exit_();
+  ::_exit(128 + number);
 }
 
 }  // namespace nexus::tool

@@ -28,6 +28,10 @@ class signal_watch {
   [[nodiscard]] std::stop_token token() const noexcept {
     return stop_.get_token();
   }
+  // (any thread) Whether nothing would be lost if the process ended: then a
+  // stop that takes longer than half a second, such as the derivation of a key,
+  // which cannot be interrupted, ends the process.
+  void set_dispensable(bool is) noexcept { dispensable_ = is; }
   // (any thread) Does what a SIGINT does.
   void interrupt();
   // What SIGUSR1 asks for, on the watching thread; nothing at first. Returns
@@ -39,6 +43,7 @@ class signal_watch {
  private:
   void watch();
   void take(int number);
+  [[noreturn]] void leave(int number);
 
   std::function<void()> before_exit_;
   std::mutex report_mutex_;
@@ -46,6 +51,7 @@ class signal_watch {
   std::stop_source stop_;
   std::atomic<int> caught_{0};
   std::atomic<bool> closing_{false};
+  std::atomic<bool> dispensable_{false};
   int any_signal_ = 0;  // one of set_; 0: set_ is empty
   sigset_t set_{};
   std::thread thread_;

@@ -115,9 +115,12 @@ void run_watch::begin(engine& worker, signal_watch& signals,
   signals.on_report([this] {
     if (const auto run = now()) out_.data(stats_json(*run));
   });
-  if (out_.wants_info()) {
-    options.planned = [this](const run_setup& setup) { say_setup(setup); };
-  }
+  // Until then nothing is written.
+  signals.set_dispensable(true);
+  options.planned = [this, &signals](const run_setup& setup) {
+    signals.set_dispensable(false);
+    if (out_.wants_info()) say_setup(setup);
+  };
   if (dashboard_) {
     options.progress = [this](const telemetry& now) { dashboard_->add(now); };
     dashboard_->start([&signals] { signals.interrupt(); });
