@@ -190,4 +190,35 @@ bool open_chacha20_poly1305(std::span<const std::byte, 32> key,
   return false;
 }
 
+chacha20_stream::chacha20_stream(std::span<const std::byte, 32> key)
+    : context_(EVP_CIPHER_CTX_new()) {
+  const quiet_errors quiet;
+  const bool made = context_ != nullptr &&
+                    EVP_EncryptInit_ex(context_, EVP_chacha20(), nullptr,
+                                       u8(key.data()), nullptr) == 1;
+  if (made) return;
+  EVP_CIPHER_CTX_free(context_);
+  throw std::bad_alloc();
+}
+
+chacha20_stream::~chacha20_stream() {
+  EVP_CIPHER_CTX_free(context_);
+}
+
+void chacha20_stream::apply(std::span<const std::byte, 12> nonce,
+                            std::uint32_t counter, byte_view data,
+                            byte_span out) {
+  const quiet_errors quiet;
+  // OpenSSL's own order: the counter, least byte first, ahead of the nonce.
+  std::array<std::byte, 16> start{};
+  for (std::size_t i = 0; i < 4; ++i)
+    start[i] = static_cast<std::byte>(counter >> 8 * i);
+  std::ranges::copy(nonce, start.begin() + 4);
+  int size = 0;
+  need(EVP_EncryptInit_ex(context_, nullptr, nullptr, nullptr,
+                          u8(start.data())) == 1 &&
+       EVP_EncryptUpdate(context_, u8(out.data()), &size, u8(data.data()),
+                         static_cast<int>(data.size())) == 1);
+}
+
 }  // namespace nexus

@@ -8,12 +8,15 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <nexus/secret.hpp>
 #include <nexus/status.hpp>
 #include <span>
 #include <string_view>
 
 #include "base/bytes.hpp"
+
+struct evp_cipher_ctx_st;
 
 namespace nexus {
 
@@ -61,5 +64,23 @@ void seal_chacha20_poly1305(std::span<const std::byte, 32> key,
 [[nodiscard]] bool open_chacha20_poly1305(std::span<const std::byte, 32> key,
                                           std::span<const std::byte, 12> nonce,
                                           byte_view sealed, byte_span out);
+
+// What the first bytes of data are sealed with, and from any of their 64-byte
+// blocks on: RFC 8439, section 2.4. Of one thread at a time.
+class chacha20_stream {
+ public:
+  explicit chacha20_stream(std::span<const std::byte, 32> key);
+  ~chacha20_stream();
+  chacha20_stream(const chacha20_stream&) = delete;
+  chacha20_stream& operator=(const chacha20_stream&) = delete;
+
+  // out = data with the stream from block `counter` on, which for what is
+  // sealed is 1 plus the number of the block in the data.
+  void apply(std::span<const std::byte, 12> nonce, std::uint32_t counter,
+             byte_view data, byte_span out);
+
+ private:
+  evp_cipher_ctx_st* const context_;
+};
 
 }  // namespace nexus

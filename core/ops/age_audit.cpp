@@ -1,6 +1,7 @@
 #include "ops/age_audit.hpp"
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 
@@ -13,6 +14,7 @@ namespace nexus {
 namespace {
 
 constexpr std::uint64_t lines_at_once = 64;
+constexpr std::size_t cipher_block = 64;
 
 status wrong(std::string why) {
   return {status_code::device_failed,
@@ -26,6 +28,27 @@ status check_size(const job_outcome& outcome, std::uint64_t expected) {
                std::to_string(expected));
 }
 
+// Numbers that no device knows ahead.
+class chances {
+ public:
+  [[nodiscard]] status draw() {
+    return fill_random(
+        std::as_writable_bytes(std::span<std::uint64_t>(&state_, 1)));
+  }
+  // Below count, which is so much smaller that all are as good as even.
+  std::uint64_t below(std::uint64_t count) noexcept {
+    // SplitMix64, by S. Vigna: https://prng.di.unimi.it/splitmix64.c
+    state_ += 0x9e3779b97f4a7c15;
+    std::uint64_t x = state_;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+    return (x ^ (x >> 31)) % count;
+  }
+
+ private:
+  std::uint64_t state_ = 0;
+};
+
 // Calls look with numbers below count, which is not 0.
 template <class Look>
 status look_at_parts(audited_parts which, std::uint64_t count, Look look) {
@@ -37,51 +60,99 @@ status look_at_parts(audited_parts which, std::uint64_t count, Look look) {
   status seen = look(0);
   if (seen.ok() && count > 1) seen = look(count - 1);
   if (!seen.ok() || count < 3) return seen;
-  // One that the device cannot know ahead. Of numbers that are so much larger,
-  // the rest is as good as even.
-  std::uint64_t chance = 0;
-  seen =
-      fill_random(std::as_writable_bytes(std::span<std::uint64_t>(&chance, 1)));
-  return seen.ok() ? look(1 + chance % (count - 2)) : seen;
+  chances chance;
+  seen = chance.draw();
+  return seen.ok() ? look(1 + chance.below(count - 2)) : seen;
 }
 
 class sealed_audit {
  public:
   sealed_audit(const segment_view& segment, const job_outcome& outcome,
                const payload_key& key)
-      : segment_(segment), outcome_(outcome), key_(key), opened_(age_chunk) {}
+      : segment_(segment),
+        outcome_(outcome),
+        key_(key),
+        stream_(key.view()),
+        opened_(std::min<std::size_t>(segment.input.size(), age_chunk)) {}
   ~sealed_audit() { wipe(opened_); }
   sealed_audit(const sealed_audit&) = delete;
   sealed_audit& operator=(const sealed_audit&) = delete;
 
-  // chunk: its number in the segment.
-  status look_at(std::uint64_t chunk);
+  status look_at_all();
+  status look_at_sample();
 
  private:
+  struct chunk {
+    std::uint64_t number;  // in the stream
+    std::array<std::byte, 12> nonce;
+    byte_view text, sealed;
+  };
+  // i: its number in the segment.
+  [[nodiscard]] chunk at(std::uint64_t i) const;
+  status open(const chunk& one);
+  status look_into(const chunk& one, std::uint64_t block);
+  [[nodiscard]] std::uint64_t count() const {
+    return age_chunks(segment_.input.size());
+  }
+
   const segment_view& segment_;
   const job_outcome& outcome_;
   const payload_key& key_;
+  chacha20_stream stream_;
   bytes opened_;
 };
 
-status sealed_audit::look_at(std::uint64_t chunk) {
-  const std::uint64_t at = chunk * age_chunk;
+sealed_audit::chunk sealed_audit::at(std::uint64_t i) const {
+  const std::uint64_t begin = i * age_chunk;
   const std::uint64_t size =
-      std::min<std::uint64_t>(segment_.input.size() - at, age_chunk);
-  const byte_view text = segment_.input.subspan(at, size);
-  const byte_view sealed =
-      outcome_.output.subspan(chunk * age_sealed_chunk, size + age_tag);
-  const bool is_final = segment_.last && at + size == segment_.input.size();
-  const std::uint64_t number = segment_.offset / age_chunk + chunk;
-  const byte_span opened = byte_span(opened_).first(size);
-  const bool opens = open_chacha20_poly1305(
-      key_.view(), chunk_nonce(number, is_final), sealed, opened);
-  const std::string name = "chunk " + std::to_string(number);
+      std::min<std::uint64_t>(segment_.input.size() - begin, age_chunk);
+  const bool is_final = segment_.last && begin + size == segment_.input.size();
+  const std::uint64_t number = segment_.offset / age_chunk + i;
+  return {number, chunk_nonce(number, is_final),
+          segment_.input.subspan(begin, size),
+          outcome_.output.subspan(i * age_sealed_chunk, size + age_tag)};
+}
+
+status sealed_audit::open(const chunk& one) {
+  const byte_span opened = byte_span(opened_).first(one.text.size());
+  const bool opens =
+      open_chacha20_poly1305(key_.view(), one.nonce, one.sealed, opened);
+  const std::string name = "chunk " + std::to_string(one.number);
   if (!opens) return wrong(name + " does not open");
-  if (!std::equal(opened.begin(), opened.end(), text.begin(), text.end())) {
+  if (as_text(opened) != as_text(one.text))
     return wrong(name + " holds other bytes than the input");
-  }
   return {};
+}
+
+status sealed_audit::look_into(const chunk& one, std::uint64_t block) {
+  const std::size_t begin = block * cipher_block;
+  const std::size_t size = std::min(one.text.size() - begin, cipher_block);
+  std::array<std::byte, cipher_block> expected;
+  stream_.apply(one.nonce, static_cast<std::uint32_t>(1 + block),
+                one.text.subspan(begin, size), byte_span(expected).first(size));
+  if (as_text(byte_view(expected).first(size)) ==
+      as_text(one.sealed.subspan(begin, size)))
+    return {};
+  return wrong("chunk " + std::to_string(one.number) + " holds other bytes");
+}
+
+status sealed_audit::look_at_all() {
+  status seen;
+  for (std::uint64_t i = 0; i < count() && seen.ok(); ++i) seen = open(at(i));
+  return seen;
+}
+
+status sealed_audit::look_at_sample() {
+  chances chance;
+  status seen = chance.draw();
+  if (!seen.ok()) return seen;
+  const std::uint64_t opened = chance.below(count());
+  for (std::uint64_t i = 0; i < count() && seen.ok(); ++i) {
+    const chunk one = at(i);
+    const std::uint64_t blocks = ceil_div(one.text.size(), cipher_block);
+    seen = i == opened ? open(one) : look_into(one, chance.below(blocks));
+  }
+  return seen;
 }
 
 // Lines from `first` on. Every line but the last one is full.
@@ -114,9 +185,8 @@ status audit_sealed(const segment_view& segment, const job_outcome& outcome,
   status sized = check_size(outcome, age_sealed_size(text));
   if (!sized.ok()) return sized;
   sealed_audit audit(segment, outcome, key);
-  return look_at_parts(which, age_chunks(text), [&](std::uint64_t chunk) {
-    return audit.look_at(chunk);
-  });
+  return which == audited_parts::all ? audit.look_at_all()
+                                     : audit.look_at_sample();
 }
 
 status audit_armored(const segment_view& segment, const job_outcome& outcome,

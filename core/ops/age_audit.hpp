@@ -9,21 +9,22 @@
 namespace nexus {
 
 enum class audited_parts {
-  sample,  // the first, the last, and one of the others by chance
+  sample,  // as much as garbage does not get past
   all,
 };
 
 // Any thread. device_failed: the output is not what the input and the key make.
 // io_error: no random number was to be had.
 
-// Opens chunks of an "age-seal" job's output and compares them with its input.
-// About 20 us a chunk.
+// Opens chunks of an "age-seal" job's output and compares them with its input:
+// all, at some 20 us each; or one by chance, and 64 bytes of each other one at
+// a place by chance, for which no tag is needed.
 [[nodiscard]] status audit_sealed(const segment_view& segment,
                                   const job_outcome& outcome,
                                   const payload_key& key, audited_parts which);
 
 // Encodes lines of an "armor-encode" job's input, 64 at a time, and compares
-// them with its output.
+// them with its output: all; or the first, the last, and some by chance.
 [[nodiscard]] status audit_armored(const segment_view& segment,
                                    const job_outcome& outcome,
                                    audited_parts which);

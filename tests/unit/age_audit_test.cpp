@@ -73,19 +73,26 @@ TEST(AgeAudit, FindsAnyChunkThatIsWrongWhereAllAreOpened) {
   }
 }
 
-TEST(AgeAudit, FindsTheFirstAndTheLastChunkOfASample) {
-  const bytes text = sample(megabyte);
-  for (const std::size_t chunk : {0u, 15u}) {
-    const run_result r = encrypt_with(output_check::sample, text,
-                                      one_bit_at(chunk * age_sealed_chunk));
+TEST(AgeAudit, FindsEachChunkOfASampleThatIsGarbage) {
+  const bytes text = sample(megabyte - 100);
+  for (std::size_t chunk = 0; chunk < 16; ++chunk) {
+    const run_result r = encrypt_with(
+        output_check::sample, text, spoilt(megabyte, [&](job_outcome& outcome) {
+          const std::size_t begin = chunk * age_sealed_chunk;
+          const std::size_t end =
+              std::min<std::size_t>(begin + 65536, outcome.output_bytes);
+          for (std::size_t i = begin; i < end; ++i)
+            outcome.output[i] ^= std::byte{1};
+        }));
     ASSERT_TRUE(r.end.ok()) << r.end.message();
     EXPECT_EQ(r.resubmitted, 1);
-    EXPECT_EQ(r.found.message(), "the encrypted bytes are wrong: chunk " +
-                                     std::to_string(chunk) + " does not open");
+    const std::string begin =
+        "the encrypted bytes are wrong: chunk " + std::to_string(chunk) + " ";
+    EXPECT_EQ(r.found.message().substr(0, begin.size()), begin);
   }
 }
 
-// One in 14: both are sure but for one in some millions.
+// One in 16, and a little more: both are sure but for one in some millions.
 TEST(AgeAudit, FindsOneBadChunkInsideASampleByChanceAlone) {
   const bytes text = sample(megabyte);
   int found = 0;
@@ -117,9 +124,8 @@ TEST(AgeAudit, FindsWhatOpensToOtherBytes) {
   const run_result r = encrypt_with(output_check::sample, text, settings);
   ASSERT_TRUE(r.end.ok()) << r.end.message();
   EXPECT_EQ(r.resubmitted, 2);
-  EXPECT_EQ(r.found.message(),
-            "the encrypted bytes are wrong: chunk 16 holds other bytes than "
-            "the input");
+  const std::string begin = "the encrypted bytes are wrong: chunk ";
+  EXPECT_EQ(r.found.message().substr(0, begin.size()), begin);
 }
 
 // Chunks of which one is not where it belongs, or is not marked as the last.

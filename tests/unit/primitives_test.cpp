@@ -140,6 +140,22 @@ TEST(Primitives, SealingFollowsThePublishedVectorAndOpens) {
   EXPECT_EQ(as_text(out), "Ladies and Gentl");
 }
 
+TEST(Primitives, TheStreamIsWhatIsSealedFromAnyBlockOn) {
+  const auto key = array_of<32>(aead_key);
+  const auto nonce = array_of<12>(aead_nonce);
+  bytes text(1000);
+  ASSERT_TRUE(fill_random(text).ok());
+  bytes sealed(text.size() + aead_tag_size);
+  seal_chacha20_poly1305(key, nonce, text, sealed);
+  chacha20_stream stream(key);
+  for (const std::uint32_t block : {15u, 0u, 7u, 7u}) {
+    const auto rest = byte_view(text).subspan(block * 64);
+    bytes out(rest.size());
+    stream.apply(nonce, 1 + block, rest, out);
+    EXPECT_EQ(out, copy(byte_view(sealed).subspan(block * 64, rest.size())));
+  }
+}
+
 TEST(Primitives, FailuresLeaveNothingInTheErrorQueueOfTheHost) {
   ERR_clear_error();
   bytes out(16);
