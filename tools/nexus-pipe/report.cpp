@@ -42,12 +42,21 @@ const char* name_of_state(device_state state) {
   return "unknown";
 }
 
+// Of the time in which it had a job; 0: it had none.
+double bytes_per_busy_second(const device_telemetry& device) {
+  return device.busy_seconds > 0
+             ? static_cast<double>(device.input_bytes) / device.busy_seconds
+             : 0;
+}
+
 std::string device_line(const device_telemetry& device) {
-  std::string line = "device " + device.id + " (" + device.plugin + ", " +
-                     std::to_string(device.lanes) +
-                     " lanes): " + std::to_string(device.jobs) + " jobs, " +
-                     format_bytes(device.input_bytes) + ", busy " +
-                     seconds_text(device.busy_seconds);
+  std::string line =
+      "device " + device.id + " (" + device.plugin + ", " +
+      std::to_string(device.lanes) + " lanes): " + std::to_string(device.jobs) +
+      " jobs, " + format_bytes(device.input_bytes) + ", busy " +
+      seconds_text(device.busy_seconds) + ", " +
+      format_bytes(static_cast<std::uint64_t>(bytes_per_busy_second(device))) +
+      " a busy second";
   if (device.failed_jobs > 0) {
     line += ", " + std::to_string(device.failed_jobs) + " failed";
   }
@@ -105,6 +114,7 @@ json to_json(const device_telemetry& device) {
           {"restarts", device.restarts},
           {"input_bytes", device.input_bytes},
           {"busy_seconds", device.busy_seconds},
+          {"bytes_per_busy_second", bytes_per_busy_second(device)},
           {"last_error", device.last_error}};
 }
 
