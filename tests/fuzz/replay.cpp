@@ -2,6 +2,8 @@
 // build then keeps what fuzzing has taught.
 //
 //   NAME_replay FILE-OR-DIRECTORY...
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -10,8 +12,20 @@
 #include <vector>
 
 #include "fuzz_check.hpp"
+#include "support/sanitizers.hpp"
+
+// What a target may take, whatever its input says: a sanitizer's own memory is
+// no matter of an input's.
+void limit_memory() {
+#if !NEXUS_ASAN && !NEXUS_TSAN
+  constexpr rlim_t bytes = rlim_t{1} << 30;
+  const rlimit limit{bytes, bytes};
+  (void)setrlimit(RLIMIT_AS, &limit);
+#endif
+}
 
 int main(int count, char** words) {
+  limit_memory();
   namespace fs = std::filesystem;
   std::vector<fs::path> files;
   for (int i = 1; i < count; ++i) {

@@ -3,9 +3,12 @@
 //   node peer.mjs encrypt [--armor] (--recipient R... | --passphrase P)
 //   node peer.mjs decrypt (--identity I... | --passphrase P)
 //
+// --stream: piece by piece, as large inputs have to be.
+//
 // The passphrases of tests are no secrets.
 import { webcrypto } from "node:crypto";
-import { readFileSync, writeSync } from "node:fs";
+import { createReadStream, readFileSync, writeSync } from "node:fs";
+import { Readable } from "node:stream";
 import { parseArgs } from "node:util";
 
 globalThis.crypto ??= webcrypto; // not there by itself in node 18
@@ -19,6 +22,7 @@ const { values, positionals } = parseArgs({
     identity: { type: "string", multiple: true, default: [] },
     passphrase: { type: "string" },
     "work-factor": { type: "string", default: "10" },
+    stream: { type: "boolean", default: false },
   },
 });
 
@@ -37,7 +41,7 @@ async function decrypt(file) {
   const from = new age.Decrypter();
   values.identity.forEach((i) => from.addIdentity(i));
   if (values.passphrase !== undefined) from.addPassphrase(values.passphrase);
-  const armored = file[0] === "-".charCodeAt(0);
+  const armored = !values.stream && file[0] === "-".charCodeAt(0);
   const sealed = armored ? age.armor.decode(file.toString("latin1")) : file;
   return from.decrypt(sealed);
 }
@@ -46,6 +50,10 @@ function writeAll(data) {
   for (let at = 0; at < data.length; ) at += writeSync(1, data, at);
 }
 
-const input = readFileSync(0);
 const work = { encrypt, decrypt }[positionals[0]];
-writeAll(await work(input));
+if (values.stream) {
+  const out = await work(Readable.toWeb(createReadStream(null, { fd: 0 })));
+  for await (const piece of out) writeAll(piece);
+} else {
+  writeAll(await work(readFileSync(0)));
+}

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Both ways with the npm package age-encryption."""
 
+import sys
+
 from peers import HERE, SIZES, PeerTest, harness, missing_npm_package, node
 from peers import secret_key
 
@@ -84,5 +86,38 @@ class AgeEncryption(PeerTest):
             self.assert_clear_error(done, 1)
 
 
+class Big(PeerTest):
+    """A GiB through a pipe each way."""
+
+    def setUp(self):
+        super().setUp()
+        if reason := missing_npm_package("age-encryption"):
+            self.skipTest(reason)
+        self.env |= {"NEXUS": str(harness.binary), "NODE": node(),
+                     "PEER": str(HERE / "peer.mjs"),
+                     "KEY": str(harness.ALICE_KEY), "SIZE": str(1 << 30),
+                     "IDENTITY": secret_key(harness.ALICE_KEY)}
+
+    def through(self, seal, unseal):
+        """The same numbers in a row on both sides."""
+        done = self.shell(
+            "numbers() { seq 2000000000 2> /dev/null | head -c \"$SIZE\"; "
+            "return 0; }; "
+            f"numbers | {seal} | {unseal} | cmp - <(numbers)", timeout=500)
+        self.assertEqual((done.returncode, done.stdout, done.stderr),
+                         (0, b"", b""))
+
+    def test_nexus_pipe_then_npm(self):
+        self.through('"$NEXUS" encrypt -r "$ALICE"',
+                     '"$NODE" "$PEER" decrypt --stream --identity "$IDENTITY"')
+
+    def test_npm_then_nexus_pipe(self):
+        self.through('"$NODE" "$PEER" encrypt --stream --recipient "$ALICE"',
+                     '"$NEXUS" decrypt -i "$KEY"')
+
+
 if __name__ == "__main__":
+    # `test_npm.py Big` runs the slow ones, without a name the others.
+    if not {"Big", "AgeEncryption"} & set(sys.argv):
+        sys.argv.append("AgeEncryption")
     harness.main()
