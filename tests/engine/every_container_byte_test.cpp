@@ -1,8 +1,11 @@
 // A whole stream of proofs with any one of its bytes changed, and cut short at
-// each of them, as `verify` sees it.
+// each of them, as `verify` sees it. That takes eight minutes of a processor: of
+// the bytes of the proof itself, which every_byte_test.cpp changes each, it is
+// one in 29, and all with NEXUS_TEST_EVERY_BYTE=1.
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <nexus/proof_stream.hpp>
 #include <thread>
 #include <vector>
@@ -17,6 +20,14 @@ status_code verdict(engine& machine, byte_view stream) {
   return run_in_memory(machine, *work, stream).report.outcome.code();
 }
 
+bool is_looked_at(std::size_t place, std::size_t places) {
+  constexpr std::size_t before_proof = 56 + 118;
+  constexpr std::size_t after_proof = 56;
+  static const bool all = std::getenv("NEXUS_TEST_EVERY_BYTE") != nullptr;
+  return all || place < before_proof || places - place <= after_proof ||
+         place % 29 == 0;
+}
+
 // The first place for which body(machine, place) says no; `places` where there
 // is none. On all processors, each with an engine of its own.
 template <class Body>
@@ -28,7 +39,7 @@ std::size_t first_failure(std::size_t places, Body body) {
     all.emplace_back([&, t] {
       engine machine(cpu_options(1));
       for (std::size_t at = t; at < failed; at += threads) {
-        if (body(machine, at)) continue;
+        if (!is_looked_at(at, places) || body(machine, at)) continue;
         std::size_t before = failed;
         while (at < before && !failed.compare_exchange_weak(before, at)) {
         }
