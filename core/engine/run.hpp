@@ -91,7 +91,12 @@ class run : public std::enable_shared_from_this<run> {
   task<bool> run_stage(segment& mine, std::uint32_t stage);
   task<bool> run_job(segment& mine, std::uint32_t stage);
   [[nodiscard]] bool audits(std::uint32_t device, std::uint32_t stage) const;
-  task<bool> audit(segment& mine, std::uint32_t stage);
+  [[nodiscard]] bool audits_on_lane(std::uint32_t device,
+                                    std::uint32_t stage) const;
+  static void audit_on_lane(void* context, std::uint64_t output_bytes,
+                            std::uint32_t flags);
+  task<void> audit(segment& mine, std::uint32_t stage);
+  bool heed_audit(segment& mine, std::uint32_t stage);
   [[nodiscard]] job_outcome outcome_of(const segment& mine) const;
   task<bool> well(segment& mine, const placement& where, std::uint32_t stage,
                   double placed);

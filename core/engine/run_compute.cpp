@@ -127,7 +127,13 @@ task<bool> run::run_job(segment& mine, std::uint32_t stage) {
     tell_job(segment_step::submitted, mine, stage, *where, started);
     mine.filled = false;
     mine.written = 0;
-    if (drains(mine, stage)) {
+    mine.drains = drains(mine, stage);
+    mine.audited = false;
+    if (audits_on_lane(mine.device, stage)) {
+      mine.stage = stage;
+      job.drain = &run::audit_on_lane;
+      job.drain_context = &mine;
+    } else if (mine.drains) {
       job.drain = &run::write_on_lane;
       job.drain_context = &mine;
     }
@@ -155,7 +161,8 @@ task<bool> run::run_job(segment& mine, std::uint32_t stage) {
     if (failure_) co_return false;
     if (mine.shortened) co_return true;
     if (mine.result.status == NEXUS_OK && audits(mine.device, stage)) {
-      const bool sound = co_await audit(mine, stage);
+      if (!mine.audited) co_await audit(mine, stage);
+      const bool sound = heed_audit(mine, stage);
       if (failure_) co_return false;
       if (!sound) {
         if (!note_failure(mine, *where, mine.result)) co_return false;
@@ -195,18 +202,46 @@ bool run::audits(std::uint32_t device, std::uint32_t stage) const {
          (whose == audit_scope::untrusted && !core_.devices[device]->trusted());
 }
 
-// False: the result is wrong, and another device is to try.
-task<bool> run::audit(segment& mine, std::uint32_t stage) {
+// The thread that waits for a helper process has time to look at what it made.
+bool run::audits_on_lane(std::uint32_t device, std::uint32_t stage) const {
+  return core_.devices[device]->remote() && audits(device, stage);
+}
+
+// On a thread of the device's, ahead of `done`.
+void run::audit_on_lane(void* context, std::uint64_t output_bytes,
+                        std::uint32_t flags) {
+  auto& mine = *static_cast<segment*>(context);
+  run& owner = mine.owner;
+  // With tags there is more to the outcome.
+  if (output_bytes > mine.room.size() || (flags & NEXUS_RESULT_TAGS) != 0)
+    return;
+  job_outcome outcome;
+  outcome.output_bytes = output_bytes;
+  outcome.flags = flags;
+  outcome.output = mine.room;
+  const segment_view view = owner.view_of(mine, mine.stage);
+  mine.audit = guarded([&] { return owner.work_.audit(view, outcome); });
+  mine.audited = true;
+  if (mine.audit.ok() && mine.drains)
+    write_on_lane(context, output_bytes, flags);
+}
+
+task<void> run::audit(segment& mine, std::uint32_t stage) {
   auto look = [this, view = view_of(mine, stage), outcome = outcome_of(mine)] {
     return guarded([&] { return work_.audit(view, outcome); });
   };
   mine.audit = co_await core_.blocking.run(look);
-  if (mine.audit.code() != status_code::device_failed) co_return true;
+}
+
+// False: the result is wrong, and another device is to try.
+bool run::heed_audit(segment& mine, std::uint32_t stage) {
+  if (mine.audit.code() != status_code::device_failed) return true;
   mine.result.status = NEXUS_E_DEVICE;
   mine.result.message = mine.audit.message();
   mine.audit = {};
+  mine.written = 0;
   blame(mine.device, stage);
-  co_return false;
+  return false;
 }
 
 // Whether the device is fit for a probe. If not, the job is taken back; where

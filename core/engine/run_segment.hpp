@@ -68,6 +68,9 @@ struct run::segment {
   bytes tags;  // that the job's device computed
   device_result result;
   status audit;                      // what it said, unless to try elsewhere
+  bool audited = false;              // on the lane, where it takes place there
+  bool drains = false;               // its lane may write what is sound
+  std::uint32_t stage = 0;           // of the job that a lane audits
   std::uint32_t device = 0;          // that made the result
   std::vector<std::uint32_t> tried;  // devices that failed this stage's job
   std::uint32_t failures = 0;

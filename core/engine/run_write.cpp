@@ -20,7 +20,7 @@ void run::deliver(segment_ptr mine) {
 // Whether the segment's device may write what it makes of it.
 bool run::drains(const segment& mine, std::uint32_t stage) const {
   return output_begin_ && stage + 1 == plan_.stages.size() && !mine.ends() &&
-         !audits(mine.device, stage) &&
+         (!audits(mine.device, stage) || audits_on_lane(mine.device, stage)) &&
          core_.drains(mine.device, operation_ids_[stage]);
 }
 

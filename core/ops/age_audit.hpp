@@ -18,7 +18,7 @@ enum class audited_parts {
 
 // Opens chunks of an "age-seal" job's output and compares them with its input:
 // all, at some 20 us each; or one by chance, and 64 bytes of each other one at
-// a place by chance, for which no tag is needed.
+// a place by chance, for which no tag is needed. Of two at most, all.
 [[nodiscard]] status audit_sealed(const segment_view& segment,
                                   const job_outcome& outcome,
                                   const payload_key& key, audited_parts which);
