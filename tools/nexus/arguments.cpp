@@ -76,6 +76,10 @@ void command_line::define_add() {
       ->check(CLI::Range(0, 1000));
   add->add_option("-t,--time-limit", given_.time_limit,
                   "Ends it after 90s, 15m, 2h, 1d");
+  add->add_option("-a,--after", given_.after,
+                  "Waits for ID to complete; ID:any to end, ID:failure to fail")
+      ->allow_extra_args(false)
+      ->delimiter(',');
   add->add_flag("--dry-run", given_.dry_run, "Only show what would be added");
   // What follows the command's first word is the command's own.
   add->prefix_command();
@@ -119,7 +123,8 @@ void command_line::define() {
   app_.name("nexus");
   app_.set_version_flag("--version", std::string("nexus ") + NEXUS_VERSION);
   app_.add_flag("--json", given_.json, "Print the status as JSON");
-  app_.add_flag("--why", given_.why, "Say why a GPU is not available");
+  app_.add_flag("--why", given_.why,
+                "Say why a GPU is not available, why jobs wait");
   app_.require_subcommand(0, 1);
   command("start", start_command);
   command("stop", stop_command);

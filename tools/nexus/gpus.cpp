@@ -109,6 +109,7 @@ void judge(gpu& one, const config& rules) {
   };
   if (listed(rules.blacklist, one.index) || listed(rules.blacklist, one.uuid)) {
     one.blocked = "on the blacklist";
+    one.excluded = true;
     return;
   }
   std::int64_t ignored_mib = 0;
@@ -177,7 +178,8 @@ std::string pack(const gpu_snapshot& snapshot) {
                     {"memory_mib", one.memory_mib},
                     {"used_mib", one.used_mib},
                     {"processes", std::move(processes)},
-                    {"blocked", one.blocked}});
+                    {"blocked", one.blocked},
+                    {"excluded", one.excluded}});
   }
   return json{{"time", snapshot.time},
               {"problem", snapshot.problem},
@@ -199,6 +201,7 @@ gpu_snapshot unpack(std::string_view text) {
     one.memory_mib = item.value("memory_mib", std::int64_t{0});
     one.used_mib = item.value("used_mib", std::int64_t{0});
     one.blocked = item.value("blocked", "");
+    one.excluded = item.value("excluded", false);
     for (const json& process : item.value("processes", json::array())) {
       one.processes.push_back({process.value("pid", std::int64_t{0}),
                                process.value("name", ""),

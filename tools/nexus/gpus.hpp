@@ -26,6 +26,7 @@ struct gpu {
   std::vector<gpu_process> processes;
   // Why nothing new goes there, whatever our own jobs do; empty: nothing.
   std::string blocked;
+  bool excluded = false;  // by the blacklist: not only for now
 };
 
 // One look at the machine.

@@ -17,6 +17,7 @@
 #include <sstream>
 
 #include "files.hpp"
+#include "test_hooks.hpp"
 
 namespace nexus::queue {
 namespace {
@@ -53,6 +54,18 @@ bool bears(std::string_view environment, std::string_view entry) {
   return false;
 }
 
+template <class F>
+void each_process(F&& f) {
+  DIR* folder = ::opendir("/proc");
+  if (folder == nullptr) return;
+  while (const dirent* item = ::readdir(folder)) {
+    pid_t pid = 0;
+    const char* end = item->d_name + std::strlen(item->d_name);
+    if (std::from_chars(item->d_name, end, pid).ptr == end && pid > 1) f(pid);
+  }
+  ::closedir(folder);
+}
+
 // Whether it ended; gives up at `until`.
 bool wait_until(pid_t pid, clock::time_point until, int& how) {
   for (;;) {
@@ -83,7 +96,7 @@ bool read_until(int fd, clock::time_point until, std::string& text) {
 }  // namespace
 
 std::string boot_id() {
-  auto text = read_file("/proc/sys/kernel/random/boot_id");
+  auto text = read_file(boot_id_file());
   if (!text) return {};
   std::string id = std::move(text).value();
   while (!id.empty() && id.back() == '\n') id.pop_back();
@@ -103,29 +116,33 @@ bool is_alive(const process_identity& process) {
          entry.state != 'Z' && entry.state != 'X';
 }
 
+bool launcher_is_there(std::string_view id, std::int64_t attempt) {
+  const std::string wanted =
+      fmt::format("__launch{0}{1}{0}{2}{0}", '\0', id, attempt);
+  bool found = false;
+  each_process([&](pid_t pid) {
+    found =
+        found || read_proc(pid, "cmdline").find(wanted) != std::string::npos;
+  });
+  return found;
+}
+
 std::vector<pid_t> processes_of_job(pid_t group, std::string_view id,
                                     std::string_view home, pid_t except) {
   const std::string job = fmt::format("NEXUS_JOB_ID={}", id);
   const std::string where = fmt::format("NEXUS_HOME={}", home);
   std::vector<pid_t> found;
-  DIR* folder = ::opendir("/proc");
-  if (folder == nullptr) return found;
-  while (const dirent* item = ::readdir(folder)) {
-    pid_t pid = 0;
-    const char* end = item->d_name + std::strlen(item->d_name);
-    if (std::from_chars(item->d_name, end, pid).ptr != end || pid <= 1)
-      continue;
-    if (pid == except || pid == ::getpid()) continue;
+  each_process([&](pid_t pid) {
+    if (pid == except || pid == ::getpid()) return;
     const process_entry entry = entry_of(pid);
-    if (entry.pid == 0 || entry.state == 'Z' || entry.state == 'X') continue;
+    if (entry.pid == 0 || entry.state == 'Z' || entry.state == 'X') return;
     bool ours = group > 1 && entry.group == group;
     if (!ours) {
       const std::string environment = read_proc(pid, "environ");
       ours = bears(environment, job) && bears(environment, where);
     }
     if (ours) found.push_back(pid);
-  }
-  ::closedir(folder);
+  });
   return found;
 }
 

@@ -40,6 +40,9 @@ struct process_entry {
                                                   std::string_view id,
                                                   std::string_view home,
                                                   pid_t except);
+// Whether a process was called to launch this attempt; a session of screen that
+// has not come that far counts too.
+[[nodiscard]] bool launcher_is_there(std::string_view id, std::int64_t attempt);
 void send_signal(const std::vector<pid_t>& processes, int signal);
 
 // The end of a job's processes: SIGTERM, then SIGKILL to those that are left
