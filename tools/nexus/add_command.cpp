@@ -3,10 +3,13 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
+#include "arrays.hpp"
 #include "commands.hpp"
 #include "jobs_file.hpp"
 #include "service_control.hpp"
+#include "status_view.hpp"
 #include "sync.hpp"
 #include "times.hpp"
 
@@ -75,12 +78,45 @@ status put_options(const arguments& given, job_request& request) {
     if (!limit) return limit.error();
     request.time_limit = *limit;
   }
+  if (!given.gpu_memory.empty()) {
+    const auto memory = parse_memory(given.gpu_memory);
+    if (!memory) return memory.error();
+    request.gpu_memory = *memory;
+  }
   for (const std::string& word : given.after) {
     auto wanted = parse_dependency(word);
     if (!wanted) return wanted.error();
     request.after.push_back(std::move(wanted).value());
   }
   return {};
+}
+
+// The jobs of an array, or one.
+result<std::vector<job_request>> spread(const job_request& request,
+                                        const std::string& array) {
+  std::vector<job_request> requests;
+  if (array.empty()) {
+    requests.push_back(request);
+    return requests;
+  }
+  const auto numbers = parse_array(array);
+  if (!numbers) return numbers.error();
+  if (!has_gap(request.command)) {
+    return status(status_code::invalid_argument,
+                  "the command has no {} for the number",
+                  "as in `nexus add --array 0-9 \"train.py --seed {}\"`");
+  }
+  for (const std::int64_t number : *numbers) {
+    job_request one = request;
+    one.command = fill_in(request.command, number);
+    if (has_gap(request.name)) {
+      one.name = fill_in(request.name, number);
+    } else if (!request.name.empty()) {
+      one.name += "-" + std::to_string(number);
+    }
+    requests.push_back(std::move(one));
+  }
+  return requests;
 }
 
 status check(const job_request& request) {
@@ -93,23 +129,42 @@ status check(const job_request& request) {
   return {};
 }
 
-int enter(context& all, const std::vector<job_request>& requests) {
-  const auto added = all.jobs.add(requests);
-  if (!added) return complain(added.error());
-  for (const job& one : *added) say(fmt::format("Added job {}", one.id));
-  refresh_jobs_file(all);
-  remind_of_service(all);
-  return 0;
+// They may still come: it is a warning.
+void warn_of_size(context& all, const job_request& request) {
+  const std::string never = never_fits(request, unpack(all.jobs.word("gpus")));
+  if (!never.empty()) std::fprintf(stderr, "nexus: %s\n", never.c_str());
 }
 
-// All is done but the commit.
-int try_out(context& all, const std::vector<job_request>& requests) {
-  const transaction undone(all.jobs.data());
+void print(const std::vector<job>& added, const dependency_map& after) {
+  auto list = nlohmann::json::array();
+  for (const job& one : added) list.push_back(job_json(one, after));
+  std::fputs(show_json(list).c_str(), stdout);
+}
+
+void show_added(context& all, const std::vector<job>& added,
+                const arguments& given) {
+  if (given.json) {
+    const auto after = all.jobs.unmet_dependencies();
+    return print(added, after ? *after : dependency_map());
+  }
+  for (const job& one : added) {
+    say(given.dry_run ? "Would add: " + show_command(one.asked.command)
+                      : fmt::format("Added job {}", one.id));
+  }
+}
+
+// A trial is all but the commit.
+int enter(context& all, const std::vector<job_request>& requests,
+          const arguments& given) {
+  std::optional<transaction> trial;
+  if (given.dry_run) trial.emplace(all.jobs.data());
   const auto added = all.jobs.add(requests);
   if (!added) return complain(added.error());
-  for (const job_request& one : requests) {
-    say("Would add: " + show_command(one.command));
-  }
+  show_added(all, *added, given);
+  warn_of_size(all, requests.front());
+  if (given.dry_run) return 0;
+  refresh_jobs_file(all);
+  remind_of_service(all);
   return 0;
 }
 
@@ -140,9 +195,12 @@ int add_command(context& all, const arguments& given) {
   if (const status wrong = put_options(given, request); !wrong.ok()) {
     return complain(wrong);
   }
-  if (const status wrong = check(request); !wrong.ok()) return complain(wrong);
-  const std::vector<job_request> requests = {std::move(request)};
-  return given.dry_run ? try_out(all, requests) : enter(all, requests);
+  const auto requests = spread(request, given.array);
+  if (!requests) return complain(requests.error());
+  for (const job_request& one : *requests) {
+    if (const status wrong = check(one); !wrong.ok()) return complain(wrong);
+  }
+  return enter(all, *requests, given);
 }
 
 int rerun_command(context& all, const arguments& given) {

@@ -68,6 +68,8 @@ void command_line::define_add() {
   add->add_option("-g,--gpus", given_.gpus,
                   "How many GPUs; 0 takes a slot without one")
       ->check(CLI::Range(0, 64));
+  add->add_option("-m,--gpu-memory", given_.gpu_memory,
+                  "Only on GPUs with so much free: 10G, 800M");
   add->add_option("-p,--priority", given_.priority,
                   "More goes first; 0 unless given")
       ->check(CLI::Range(-1000000, 1000000));
@@ -80,6 +82,10 @@ void command_line::define_add() {
                   "Waits for ID to complete; ID:any to end, ID:failure to fail")
       ->allow_extra_args(false)
       ->delimiter(',');
+  add->add_option("--array", given_.array,
+                  "A job a number, which takes the place of {}: 0-9, 1,3,5-7, "
+                  "0-100:10");
+  add->add_flag("--json", given_.json, "Print the jobs as JSON");
   add->add_flag("--dry-run", given_.dry_run, "Only show what would be added");
   // What follows the command's first word is the command's own.
   add->prefix_command();

@@ -38,6 +38,8 @@ struct arguments {
   std::int64_t priority = 0;
   std::int64_t retries = 0;
   std::string time_limit;
+  std::string gpu_memory;
+  std::string array;
   std::vector<std::string> after;
 };
 
