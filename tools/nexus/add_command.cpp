@@ -68,6 +68,15 @@ result<dependency> parse_dependency(const std::string& word) {
                 "as in `nexus add --after abc:any`");
 }
 
+result<notify_on> parse_notify(const std::string& word) {
+  for (const notify_on one :
+       {notify_on::finished, notify_on::failed, notify_on::never}) {
+    if (word == name_of(one)) return one;
+  }
+  return status(status_code::invalid_argument,
+                fmt::format("\"{}\" is none of finished failed never", word));
+}
+
 status put_options(const arguments& given, job_request& request) {
   request.name = given.name;
   request.priority = given.priority;
@@ -82,6 +91,11 @@ status put_options(const arguments& given, job_request& request) {
     const auto memory = parse_memory(given.gpu_memory);
     if (!memory) return memory.error();
     request.gpu_memory = *memory;
+  }
+  if (!given.notify.empty()) {
+    const auto when = parse_notify(given.notify);
+    if (!when) return when.error();
+    request.notify = *when;
   }
   for (const std::string& word : given.after) {
     auto wanted = parse_dependency(word);

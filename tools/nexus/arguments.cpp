@@ -85,6 +85,8 @@ void command_line::define_add() {
   add->add_option("--array", given_.array,
                   "A job a number, which takes the place of {}: 0-9, 1,3,5-7, "
                   "0-100:10");
+  add->add_option("--notify", given_.notify,
+                  "When to tell of its end: finished, failed, never");
   add->add_flag("--json", given_.json, "Print the jobs as JSON");
   add->add_flag("--dry-run", given_.dry_run, "Only show what would be added");
   // What follows the command's first word is the command's own.
@@ -118,7 +120,7 @@ void command_line::define_jobs() {
       ->expected(1);
   command("edit", edit_command);
   // As they are: a list in brackets is one word.
-  command("config", config_command)->prefix_command();
+  json(command("config", config_command))->prefix_command();
   CLI::App* blacklist = json(command("blacklist", blacklist_command));
   words(blacklist, "gpu")->expected(0, -1);
   blacklist->add_flag("-r,--remove", given_.remove,

@@ -40,6 +40,7 @@ struct arguments {
   std::string time_limit;
   std::string gpu_memory;
   std::string array;
+  std::string notify;
   std::vector<std::string> after;
 };
 

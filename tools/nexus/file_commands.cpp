@@ -81,7 +81,10 @@ int edit_command(context& all, const arguments&) {
 int config_command(context& all, const arguments& given) {
   const auto& words = given.words;
   if (words.empty()) {
-    std::fputs(render_config(all.values).c_str(), stdout);
+    const config shown = without_secrets(all.values);
+    const std::string text =
+        given.json ? show_json(config_json(shown)) : render_config(shown);
+    std::fputs(text.c_str(), stdout);
     return 0;
   }
   if (words[0] == "edit" && words.size() == 1) return edit_config(all);

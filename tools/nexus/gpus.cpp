@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "process.hpp"
+#include "program.hpp"
 #include "times.hpp"
 
 namespace nexus::queue {

@@ -63,22 +63,7 @@ class job_ending {
   std::vector<pid_t> told_;
 };
 
-struct command_output {
-  int exit_status = -1;  // -1: it was ended by a signal or by us
-  bool timed_out = false;
-  std::string text;  // standard output
-};
-
-// Runs a program found on PATH, its standard input empty and its standard
-// error dropped. unsupported: there is none. At most `limit`; then it is
-// killed.
-[[nodiscard]] result<command_output> run_program(
-    const std::vector<std::string>& words, std::chrono::milliseconds limit);
-
 // The name of a process, as `ps` shows it; empty where it is gone.
 [[nodiscard]] std::string process_name(pid_t pid);
-
-// Where on PATH it is; empty where it is not.
-[[nodiscard]] std::string find_program(std::string_view name);
 
 }  // namespace nexus::queue

@@ -8,12 +8,15 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 
 #include "config.hpp"
 #include "files.hpp"
 #include "gpu_poller.hpp"
 #include "job_watch.hpp"
+#include "notices.hpp"
+#include "notifier.hpp"
 #include "process.hpp"
 #include "schedule.hpp"
 #include "screen.hpp"
@@ -38,7 +41,9 @@ class service {
         values_(std::move(values.values)),
         log_(values_.log_dir / "service.log"),
         poller_(values_),
-        watch_(where_, jobs_, log_) {
+        watch_(where_, jobs_, log_),
+        notifiers_{notifier(where_, channel::command, values_, log_),
+                   notifier(where_, channel::webhook, values_, log_)} {
     apply_config();
     for (const auto& problem : values.problems) {
       log_.say("config.toml, " + problem);
@@ -64,6 +69,7 @@ class service {
   gpu_poller poller_;
   gpu_snapshot snapshot_;
   job_watch watch_;
+  std::array<notifier, 2> notifiers_;
   std::filesystem::file_time_type config_time_{};
   std::filesystem::file_time_type jobs_time_{};
   bool stopping_ = false;
@@ -90,6 +96,7 @@ void service::reload_config() {
   }
   values_ = loaded->values;
   apply_config();
+  for (notifier& one : notifiers_) one.set_rules(values_);
   poller_.set_rules(values_);
   log_.say("Configuration read again");
 }
@@ -100,9 +107,11 @@ void service::take_endings() {
   if (!ended) return log_.check(ended.error());
   for (const ending& one : *ended) {
     log_.say(describe_end(one.which));
-    log_.check(jobs_.settle(one, {}));
+    log_.check(jobs_.settle(one, notices_of(one.which, values_)));
   }
-  if (!ended->empty()) poller_.look_now();
+  if (ended->empty()) return;
+  poller_.look_now();
+  for (notifier& one : notifiers_) one.look_now();
 }
 
 void service::take_snapshot() {

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config.hpp"
 #include "database.hpp"
 #include "process.hpp"
 
@@ -43,9 +44,6 @@ struct dependency {
   condition when = condition::success;
   std::int64_t parent = 0;  // its number; the store finds it
 };
-
-// When to tell of a job's end.
-enum class notify_on { configured, never, failed, finished };
 
 // What the submitter says.
 struct job_request {
