@@ -40,6 +40,7 @@ def is_alive(pid):
 
 class Case(unittest.TestCase):
     gpus = 2
+    source = "nvidia-smi"
     config = "poll_seconds = 0.2\n"
 
     def setUp(self):
@@ -51,7 +52,7 @@ class Case(unittest.TestCase):
         (self.top / "screens").chmod(0o700)
         self.home.mkdir()
         (self.home / "config.toml").write_text(
-            f"[gpus]\n{self.config}\n[jobs]\nkill_grace_seconds = 0.5\n")
+            f'[gpus]\nsource = "{self.source}"\n{self.config}\n[jobs]\nkill_grace_seconds = 0.5\n')
         smi = self.top / "bin/nvidia-smi"
         smi.write_text(NVIDIA_SMI.format(self.top))
         smi.chmod(0o755)
@@ -72,10 +73,10 @@ class Case(unittest.TestCase):
         shutil.rmtree(self.top)
         self.assertEqual(left, {}, "left behind")
 
-    def left_behind(self):
-        """Every process that bears this test's environment."""
+    def left_behind(self, seconds=5):
+        """Every process that bears this test's environment, after a while."""
         mark = f"NEXUS_TEST={self.top}".encode()
-        until = time.time() + 5
+        until = time.time() + seconds
         while True:
             found = {}
             for path in pathlib.Path("/proc").glob("[0-9]*"):

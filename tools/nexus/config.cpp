@@ -105,6 +105,16 @@ const char* put(notify_on& into, const json& value) {
   return "has to be \"finished\", \"failed\" or \"never\"";
 }
 
+const char* put(gpu_source& into, const json& value) {
+  for (const gpu_source one :
+       {gpu_source::automatic, gpu_source::nvml, gpu_source::nvidia_smi}) {
+    if (value != name_of(one)) continue;
+    into = one;
+    return nullptr;
+  }
+  return "has to be \"auto\", \"nvml\" or \"nvidia-smi\"";
+}
+
 const char* put_url(std::string& into, const json& value) {
   if (!value.is_string()) return "has to be text in quotes";
   const auto text = value.get<std::string>();
@@ -146,6 +156,7 @@ const char* assign(config& c, std::string_view key, const json& value) {
   if (value.is_discarded()) return "has a value that is not TOML";
   if (key == "paths.log_dir") return put(c.log_dir, value);
   if (key == "paths.jobs_file") return put(c.jobs_file, value);
+  if (key == "gpus.source") return put(c.source, value);
   if (key == "gpus.nvidia_smi") return put(c.nvidia_smi, value);
   if (key == "gpus.poll_seconds") return put(c.poll_seconds, value, 0.1, 3600);
   if (key == "gpus.free_memory_mib") {
@@ -181,6 +192,12 @@ std::string_view name_of(notify_on when) noexcept {
   constexpr std::array<std::string_view, 4> names = {"configured", "never",
                                                      "failed", "finished"};
   return names[static_cast<std::size_t>(when)];
+}
+
+std::string_view name_of(gpu_source source) noexcept {
+  constexpr std::array<std::string_view, 3> names = {"auto", "nvml",
+                                                     "nvidia-smi"};
+  return names[static_cast<std::size_t>(source)];
 }
 
 config default_config(const home& where) {
@@ -237,6 +254,7 @@ std::string render_config(const config& c) {
       "jobs_file = {}\n"
       "\n"
       "[gpus]\n"
+      "source = {}                # nvml, nvidia-smi, or auto\n"
       "nvidia_smi = {}\n"
       "poll_seconds = {}\n"
       "free_memory_mib = {}       # a GPU with more in use is not free\n"
@@ -257,11 +275,11 @@ std::string render_config(const config& c) {
       "time_limit_seconds = {}    # of one attempt\n"
       "retry_seconds = {}          # until the second one; then longer\n",
       toml_text(shorten_user(c.log_dir)), toml_text(shorten_user(c.jobs_file)),
-      toml_text(c.nvidia_smi), number(c.poll_seconds), c.free_memory_mib,
-      list(c.blacklist), list(c.ignore), c.cpu_slots, c.gpus,
-      number(c.kill_grace_seconds), toml_text(c.notify.command),
-      toml_text(c.notify.webhook), toml_text(c.notify.secret),
-      toml_text(std::string(name_of(c.notify.on))),
+      toml_text(std::string(name_of(c.source))), toml_text(c.nvidia_smi),
+      number(c.poll_seconds), c.free_memory_mib, list(c.blacklist),
+      list(c.ignore), c.cpu_slots, c.gpus, number(c.kill_grace_seconds),
+      toml_text(c.notify.command), toml_text(c.notify.webhook),
+      toml_text(c.notify.secret), toml_text(std::string(name_of(c.notify.on))),
       number(c.notify.time_limit_seconds), number(c.notify.retry_seconds));
 }
 

@@ -26,11 +26,17 @@ struct notify_config {
   double retry_seconds = 5;        // until the second; then longer, 0 to 3600
 };
 
+// Who is asked of the GPUs: NVML where it is there and can be used, else
+// nvidia-smi; or one of them alone.
+enum class gpu_source { automatic, nvml, nvidia_smi };
+[[nodiscard]] std::string_view name_of(gpu_source source) noexcept;
+
 struct config {
   // [paths]
   std::filesystem::path log_dir;
   std::filesystem::path jobs_file;
   // [gpus]
+  gpu_source source = gpu_source::automatic;
   std::string nvidia_smi = "nvidia-smi";
   double poll_seconds = 5;             // 0.1 to 3600
   std::int64_t free_memory_mib = 500;  // used memory up to which one is free
