@@ -228,6 +228,10 @@ int command_line::run(int count, char** words) {
 // What the program starts of itself.
 int run_inner(int count, char** words) {
   if (std::string_view(words[1]) == "__gpus") return print_nvml_snapshot();
+  if (std::string_view(words[1]) == "__keys") return print_keys();
+  if (std::string_view(words[1]) == "__ids") {
+    return print_ids(count > 2 ? words[2] : "all");
+  }
   const auto where = open_home();
   if (!where) return complain(where.error());
   if (std::string_view(words[1]) == "__service") return serve(*where);

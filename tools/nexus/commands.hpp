@@ -63,6 +63,11 @@ int edit_command(context& all, const arguments& given);
 int config_command(context& all, const arguments& given);
 int blacklist_command(context& all, const arguments& given);
 
+// For completions, without side effects: ids of jobs, a line each, of the kind
+// queued, active or all (of the past, the last hundred); keys of config.toml.
+int print_ids(std::string_view kind);
+int print_keys();
+
 // To standard error, "nexus: message", in red on a terminal, and the hint.
 // Returns 1.
 int complain(const status& failure);

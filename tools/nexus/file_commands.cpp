@@ -121,4 +121,14 @@ int blacklist_command(context& all, const arguments& given) {
   return change_config(all, "gpus.blacklist", list_value(list));
 }
 
+int print_keys() {
+  const nlohmann::json all = config_json({});
+  for (const auto& [section, keys] : all.items()) {
+    for (const auto& [key, value] : keys.items()) {
+      say(fmt::format("{}.{}", section, key));
+    }
+  }
+  return 0;
+}
+
 }  // namespace nexus::queue

@@ -199,4 +199,24 @@ int wait_command(context& all, const arguments& given) {
   return code;
 }
 
+int print_ids(std::string_view kind) {
+  auto all = open_context();
+  if (!all) return 1;
+  std::vector<job_state> states;
+  if (kind != "active") states.push_back(job_state::queued);
+  if (kind != "queued") {
+    states.push_back(job_state::starting);
+    states.push_back(job_state::running);
+  }
+  auto listed = all->jobs.list(states);
+  if (!listed) return 1;
+  for (const job& which : *listed) say(which.id);
+  if (kind != "all") return 0;
+  listed = all->jobs.list(
+      {job_state::completed, job_state::failed, job_state::killed}, 100);
+  if (!listed) return 1;
+  for (const job& which : *listed) say(which.id);
+  return 0;
+}
+
 }  // namespace nexus::queue
