@@ -31,12 +31,14 @@ class Smi(Case):
     def test_gpus_appear_and_vanish_under_a_job(self):
         self.set_gpus("")
         self.nexus()
-        name = self.add("sleep 1; exit 3")
+        go = self.top / "go"
+        name = self.add(f"while ! [ -e {go} ]; do sleep 0.1; done; exit 3")
         self.assertEqual(self.job(name)["state"], "queued")
         self.set_gpus(gpu_line(0))
         self.wait_state(name, "running")
         self.set_gpus("")
         self.wait_for(lambda: "(not seen)" in self.nexus(), "still seen")
+        go.touch()
         self.run_nexus("wait", name)
         self.assertEqual(self.job(name)["exit_status"], 3)
 
