@@ -15,7 +15,7 @@ packages=(
   ocl-icd-opencl-dev opencl-headers pocl-opencl-icd oclgrind
   libgtest-dev libgmock-dev libbenchmark-dev
   age hyperfine python3 bc mandoc strace
-  libsqlite3-dev screen tmux
+  libsqlite3-dev screen tmux curl
 )
 
 # What some tests need beside: half a gigabyte. Without it they say that they

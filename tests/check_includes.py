@@ -74,7 +74,7 @@ SHARED = {"common": "plugins", "kernels": "core", "prover": "core"}
 PLUGIN = ["abi", "intrinsics", "openssl", "proofs", "system", "vendor"]
 TOOL = ["nexus", "system", "tool"]
 # The job queue knows nothing of the engine.
-QUEUE = ["sqlite", "status", "system", "tool"]
+QUEUE = ["openssl", "sqlite", "status", "system", "tool"]
 SOURCES = {".c", ".cc", ".cpp", ".cu", ".cl", ".h", ".hpp", ".inc"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Checks that the documents tell what is so.
 
-    check_docs.py [--root DIR] [--bin NEXUS-PIPE] [--library LIBNEXUS-PIPE.SO]
-                  [--cc CC] [--cxx CXX] [--flags FLAGS] [TEST...]
+    check_docs.py [--root DIR] [--bin NEXUS-PIPE] [--queue NEXUS]
+                  [--library LIBNEXUS-PIPE.SO] [--cc CC] [--cxx CXX] [--flags FLAGS] [TEST...]
 
 - Every option that `nexus-pipe COMMAND --help` prints is in the command's man
   page and in the completions of all shells, and none of those has another.
+- So it is with `nexus` and the options of its commands.
 - The man pages pass mandoc's lint.
 - Links of Markdown files lead to files and headings that exist.
 - Examples of README.md do what they say. A comment on the line ahead of a
@@ -153,7 +154,7 @@ class Options(unittest.TestCase):
 
     def test_completions_offer_the_values_that_the_commands_take(self):
         texts = {path.name: path.read_text() for path in
-                 (given.root / "completions").iterdir()}
+                 (given.root / "completions").glob("*nexus-pipe*")}
         self.assertEqual(len(texts), 3)
         for command, option in (
                 ("encrypt", "--policy"), ("encrypt", "--io"),
@@ -213,6 +214,106 @@ class Options(unittest.TestCase):
         for command in self.told:
             with self.subTest(command=command):
                 self.assert_options("fish", command, found[command])
+
+
+class QueueOptions(unittest.TestCase):
+    """The same of `nexus`, whose commands share a page and few options."""
+
+    @classmethod
+    def setUpClass(cls):
+        text = output_of(given.queue, "help")
+        cls.commands = re.findall(r"^  ([a-z]+) ", text, re.M)
+        cls.told = {}
+        for command in cls.commands:
+            if command == "help":
+                continue
+            text = output_of(given.queue, "help", command)
+            cls.told[command] = {
+                word for line in re.findall(r"^ {2}(-[^ ]+)", text, re.M)
+                for word in line.split(",")}
+
+    def assert_options(self, where, command, found):
+        self.assertEqual(sorted(set(found) - {"-h", "--help"}),
+                         sorted(self.told[command] - {"-h", "--help"}),
+                         f"{where}: options of {command}")
+
+    def test_the_help_was_understood(self):
+        self.assertGreater(len(self.told["add"]), 15)
+        self.assertIn("--follow", self.told["logs"])
+
+    def test_the_man_page_has_all_of_them(self):
+        page = (given.root / "docs/man/nexus.1").read_text()
+        page = page[page.index(".Sh COMMANDS"):]
+        page = page[:page.index(".Sh ", 5)]
+        parts = re.split(r"^\.It Cm ", page, flags=re.M)[1:]
+        seen = []
+        for part in parts:
+            names = re.findall(r"(?:^|, Cm )([a-z]+)", part.split("\n")[0])
+            names = [name for name in names if name in self.commands]
+            seen += names
+            found = set()
+            for call in re.findall(r"Fl ((?:[\w-]+ , )*[\w-]+)", part):
+                found |= {"-" + name for name in call.split(" , ")}
+            for name in names:
+                if name != "help":
+                    self.assert_options("man page", name, found)
+        self.assertEqual(sorted(seen), sorted(self.commands))
+
+    def test_bash(self):
+        script = given.root / "completions/nexus.bash"
+        for command in self.told:
+            text = output_of("bash", "-c", "source $0; _nexus_options $1",
+                             script, command)
+            self.assert_options("bash", command, text.split())
+        text = output_of("bash", "-c", "source $0; COMP_WORDS=(nexus '');"
+                         "COMP_CWORD=1; _nexus; echo ${COMPREPLY[@]}", script)
+        self.assertEqual(sorted(text.split()), sorted(
+            [*self.commands, "--why", "--json", "--help", "--version"]))
+
+    def test_zsh(self):
+        text = (given.root / "completions/_nexus").read_text()
+        for name in self.commands:
+            self.assertRegex(text, rf"'{name}:")
+        text = text[text.index("case $line[1]"):].replace("_arguments -s", "")
+        for command in self.told:
+            case = re.search(rf"^    {command}\)(.*?);;", text, re.S | re.M)
+            case = re.sub(r"\[[^\]]*\]", " ", case[1] if case else "")
+            case = case.replace("$json", "--json")
+            self.assert_options("zsh", command, re.findall(OPTION, case))
+
+    def test_fish(self):
+        text = (given.root / "completions/nexus.fish").read_text()
+        found = {command: set() for command in self.told}
+        for line in re.findall(r'^complete -c nexus -n "__nexus_on ([^"]*)" '
+                               r"(.*)$", text, re.M):
+            rest = re.sub(r'"[^"]*"', "", line[1])
+            options = {"-" + x for x in re.findall(r"(?:^| )-s (\w)", rest)}
+            options |= {"--" + x for x in re.findall(r"-l ([\w-]+)", rest)}
+            for command in line[0].split():
+                if command in found:
+                    found[command] |= options
+        for command in self.told:
+            self.assert_options("fish", command, found[command])
+            self.assertIn(f"-n $none -a {command} ", text)
+
+    def test_shells_understand_them(self):
+        for shell, *words in (("bash", "-n"), ("zsh", "-n"),
+                              ("fish", "--no-execute")):
+            name = "_nexus" if shell == "zsh" else f"nexus.{shell}"
+            if shutil.which(shell):
+                output_of(shell, *words, given.root / "completions" / name)
+
+    def test_words_that_they_ask_for_are_told(self):
+        with tempfile.TemporaryDirectory(prefix="nexus-docs-") as home:
+            environment = os.environ | {"NEXUS_HOME": home}
+            name = output_of(given.queue, "add", "true",
+                             env=environment).split()[2]
+            for kind, expected in (("all", [name]), ("queued", [name]),
+                                   ("active", [])):
+                self.assertEqual(output_of(given.queue, "__ids", kind,
+                                           env=environment).split(), expected)
+            self.assertIn("notify.webhook", output_of(
+                given.queue, "__keys", env=environment).split())
 
 
 # ---- Markdown --------------------------------------------------------------
@@ -470,6 +571,8 @@ def main():
     parser.add_argument("--root", type=pathlib.Path, default=root)
     parser.add_argument("--bin", type=pathlib.Path,
                         default=built / "bin/nexus-pipe")
+    parser.add_argument("--queue", type=pathlib.Path,
+                        default=built / "bin/nexus")
     parser.add_argument("--library", type=pathlib.Path,
                         default=built / "lib/libnexus-pipe.so")
     parser.add_argument("--cc", default="cc")
@@ -478,6 +581,7 @@ def main():
     given, rest = parser.parse_known_args()
     given.root = given.root.resolve()
     given.bin = given.bin.resolve()
+    given.queue = given.queue.resolve()
     given.library = given.library.resolve()
     unittest.main(argv=[sys.argv[0], *rest], verbosity=1)
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "gpu_look.hpp"
+
 namespace nexus::queue {
 namespace {
 
@@ -94,6 +96,7 @@ TEST(Gpus, SnapshotsSurviveTheStore) {
 
 TEST(Gpus, WithoutNvidiaSmiThereIsAReason) {
   config rules;
+  rules.source = gpu_source::nvidia_smi;
   rules.nvidia_smi = "/nonexistent/nvidia-smi";
   EXPECT_EQ(look_at_gpus(rules).problem, "nvidia-smi was not found");
   rules.nvidia_smi = "false";

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "program.hpp"
 #include "times.hpp"
 
 namespace nexus::queue {
@@ -85,6 +86,50 @@ TEST(Times, DurationsAreReadAndShown) {
   EXPECT_EQ(*parse_duration("1d"), 86400);
   EXPECT_EQ(show_duration(8100000), "2h 15m");
   EXPECT_EQ(show_duration(12000), "12s");
+}
+
+TEST(Program, GetsItsInputAndEnvironment) {
+  program asked;
+  asked.words = {"sh", "-c", "cat; echo \"$GIVEN\""};
+  asked.input = std::string(1 << 20, 'x');
+  asked.environment = {"GIVEN=a b"};
+  const auto ran = run_program(asked);
+  ASSERT_TRUE(ran.ok());
+  EXPECT_EQ(ran->exit_status, 0);
+  // Of what it says, a megabyte is kept.
+  EXPECT_GE(ran->text.size(), std::size_t{1 << 20});
+  asked.input = "x";
+  EXPECT_EQ(run_program(asked)->text, "xa b\n");
+}
+
+TEST(Program, ItsWholeGroupIsEnded) {
+  program asked;
+  asked.words = {"sh", "-c", "sleep 54321 & sleep 54321; exit 0"};
+  asked.limit = std::chrono::milliseconds(200);
+  asked.own_group = true;
+  asked.keep_output = false;
+  const auto ran = run_program(asked);
+  EXPECT_TRUE(ran->timed_out);
+  // The one in the background is init's to bury.
+  const auto until = now_ms() + 5000;
+  bool there = true;
+  while (there && now_ms() < until) {
+    const auto seen = run_program({"pgrep", "-x", "-f", "sleep 54321"},
+                                  std::chrono::seconds(5));
+    there = seen.ok() && seen->exit_status == 0;
+  }
+  EXPECT_FALSE(there);
+}
+
+TEST(Program, CanBeStoppedBeforeItsTime) {
+  std::stop_source source;
+  program asked;
+  asked.words = {"sleep", "30"};
+  asked.stop = source.get_token();
+  source.request_stop();
+  const auto from = now_ms();
+  EXPECT_TRUE(run_program(asked)->stopped);
+  EXPECT_LT(now_ms() - from, 5000);
 }
 
 }  // namespace

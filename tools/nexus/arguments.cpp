@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "commands.hpp"
+#include "gpu_look.hpp"
 #include "help.hpp"
 #include "launcher.hpp"
 #include "service.hpp"
@@ -68,6 +69,8 @@ void command_line::define_add() {
   add->add_option("-g,--gpus", given_.gpus,
                   "How many GPUs; 0 takes a slot without one")
       ->check(CLI::Range(0, 64));
+  add->add_option("-m,--gpu-memory", given_.gpu_memory,
+                  "Only on GPUs with so much free: 10G, 800M");
   add->add_option("-p,--priority", given_.priority,
                   "More goes first; 0 unless given")
       ->check(CLI::Range(-1000000, 1000000));
@@ -76,6 +79,16 @@ void command_line::define_add() {
       ->check(CLI::Range(0, 1000));
   add->add_option("-t,--time-limit", given_.time_limit,
                   "Ends it after 90s, 15m, 2h, 1d");
+  add->add_option("-a,--after", given_.after,
+                  "Waits for ID to complete; ID:any to end, ID:failure to fail")
+      ->allow_extra_args(false)
+      ->delimiter(',');
+  add->add_option("--array", given_.array,
+                  "A job a number, which takes the place of {}: 0-9, 1,3,5-7, "
+                  "0-100:10");
+  add->add_option("--notify", given_.notify,
+                  "When to tell of its end: finished, failed, never");
+  add->add_flag("--json", given_.json, "Print the jobs as JSON");
   add->add_flag("--dry-run", given_.dry_run, "Only show what would be added");
   // What follows the command's first word is the command's own.
   add->prefix_command();
@@ -108,7 +121,7 @@ void command_line::define_jobs() {
       ->expected(1);
   command("edit", edit_command);
   // As they are: a list in brackets is one word.
-  command("config", config_command)->prefix_command();
+  json(command("config", config_command))->prefix_command();
   CLI::App* blacklist = json(command("blacklist", blacklist_command));
   words(blacklist, "gpu")->expected(0, -1);
   blacklist->add_flag("-r,--remove", given_.remove,
@@ -119,7 +132,8 @@ void command_line::define() {
   app_.name("nexus");
   app_.set_version_flag("--version", std::string("nexus ") + NEXUS_VERSION);
   app_.add_flag("--json", given_.json, "Print the status as JSON");
-  app_.add_flag("--why", given_.why, "Say why a GPU is not available");
+  app_.add_flag("--why", given_.why,
+                "Say why a GPU is not available, why jobs wait");
   app_.require_subcommand(0, 1);
   command("start", start_command);
   command("stop", stop_command);
@@ -213,6 +227,11 @@ int command_line::run(int count, char** words) {
 
 // What the program starts of itself.
 int run_inner(int count, char** words) {
+  if (std::string_view(words[1]) == "__gpus") return print_nvml_snapshot();
+  if (std::string_view(words[1]) == "__keys") return print_keys();
+  if (std::string_view(words[1]) == "__ids") {
+    return print_ids(count > 2 ? words[2] : "all");
+  }
   const auto where = open_home();
   if (!where) return complain(where.error());
   if (std::string_view(words[1]) == "__service") return serve(*where);

@@ -9,6 +9,7 @@
 
 #include "config.hpp"
 #include "home.hpp"
+#include "reasons.hpp"
 #include "store.hpp"
 
 namespace nexus::queue {
@@ -37,6 +38,10 @@ struct arguments {
   std::int64_t priority = 0;
   std::int64_t retries = 0;
   std::string time_limit;
+  std::string gpu_memory;
+  std::string array;
+  std::string notify;
+  std::vector<std::string> after;
 };
 
 int show_status(context& all, const arguments& given);
@@ -58,6 +63,11 @@ int edit_command(context& all, const arguments& given);
 int config_command(context& all, const arguments& given);
 int blacklist_command(context& all, const arguments& given);
 
+// For completions, without side effects: ids of jobs, a line each, of the kind
+// queued, active or all (of the past, the last hundred); keys of config.toml.
+int print_ids(std::string_view kind);
+int print_keys();
+
 // To standard error, "nexus: message", in red on a terminal, and the hint.
 // Returns 1.
 int complain(const status& failure);
@@ -66,6 +76,9 @@ void say(const std::string& line);
 
 // A running job by its id or a GPU's index. invalid_argument: there is none.
 [[nodiscard]] result<job> find_running(context& all, const std::string& word);
+
+// Why jobs do not run, as far as this process can see.
+[[nodiscard]] result<queue_facts> gather_queue_facts(context& all);
 
 // Writes jobs.txt anew; a failure is told, and changes nothing else.
 void refresh_jobs_file(context& all);

@@ -2,16 +2,19 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "files.hpp"
+#include "webhook.hpp"
 
 namespace nexus::queue {
 namespace {
 
 using json = nlohmann::json;
+
+constexpr const char* no_key = "is no key of this file";
 
 std::string_view trim(std::string_view text) {
   const auto from = text.find_first_not_of(" \t\r");
@@ -92,11 +95,68 @@ const char* put(std::int64_t& into, const json& value, std::int64_t to) {
   return nullptr;
 }
 
+const char* put(notify_on& into, const json& value) {
+  for (const notify_on one :
+       {notify_on::never, notify_on::failed, notify_on::finished}) {
+    if (value != name_of(one)) continue;
+    into = one;
+    return nullptr;
+  }
+  return "has to be \"finished\", \"failed\" or \"never\"";
+}
+
+const char* put(gpu_source& into, const json& value) {
+  for (const gpu_source one :
+       {gpu_source::automatic, gpu_source::nvml, gpu_source::nvidia_smi}) {
+    if (value != name_of(one)) continue;
+    into = one;
+    return nullptr;
+  }
+  return "has to be \"auto\", \"nvml\" or \"nvidia-smi\"";
+}
+
+const char* put_url(std::string& into, const json& value) {
+  if (!value.is_string()) return "has to be text in quotes";
+  const auto text = value.get<std::string>();
+  const bool known =
+      text.starts_with("http://") || text.starts_with("https://");
+  if (!text.empty() && !known) return "has to begin with http:// or https://";
+  // It becomes a line of curl's options.
+  for (const char c : text) {
+    if (c <= ' ' || c == 0x7f) return "has to be one word";
+  }
+  into = text;
+  return nullptr;
+}
+
+const char* put_secret(std::string& into, const json& value) {
+  if (!value.is_string()) return "has to be text in quotes";
+  const auto text = value.get<std::string>();
+  if (!text.empty() && !decode_secret(text)) {
+    return "has to be whsec_ and 24 to 64 bytes in base64";
+  }
+  into = text;
+  return nullptr;
+}
+
+const char* assign(notify_config& c, std::string_view key, const json& value) {
+  if (key == "command") return put(c.command, value);
+  if (key == "webhook") return put_url(c.webhook, value);
+  if (key == "secret") return put_secret(c.secret, value);
+  if (key == "on") return put(c.on, value);
+  if (key == "time_limit_seconds") {
+    return put(c.time_limit_seconds, value, 0.1, 3600);
+  }
+  if (key == "retry_seconds") return put(c.retry_seconds, value, 0, 3600);
+  return no_key;
+}
+
 // Null: done. Else what is wrong.
 const char* assign(config& c, std::string_view key, const json& value) {
   if (value.is_discarded()) return "has a value that is not TOML";
   if (key == "paths.log_dir") return put(c.log_dir, value);
   if (key == "paths.jobs_file") return put(c.jobs_file, value);
+  if (key == "gpus.source") return put(c.source, value);
   if (key == "gpus.nvidia_smi") return put(c.nvidia_smi, value);
   if (key == "gpus.poll_seconds") return put(c.poll_seconds, value, 0.1, 3600);
   if (key == "gpus.free_memory_mib") {
@@ -109,7 +169,8 @@ const char* assign(config& c, std::string_view key, const json& value) {
   if (key == "jobs.kill_grace_seconds") {
     return put(c.kill_grace_seconds, value, 0, 3600);
   }
-  return "is no key of this file";
+  if (key.starts_with("notify.")) return assign(c.notify, key.substr(7), value);
+  return no_key;
 }
 
 std::string toml_text(const std::string& text) {
@@ -126,6 +187,18 @@ std::string list(const std::vector<std::string>& words) {
 }
 
 }  // namespace
+
+std::string_view name_of(notify_on when) noexcept {
+  constexpr std::array<std::string_view, 4> names = {"configured", "never",
+                                                     "failed", "finished"};
+  return names[static_cast<std::size_t>(when)];
+}
+
+std::string_view name_of(gpu_source source) noexcept {
+  constexpr std::array<std::string_view, 3> names = {"auto", "nvml",
+                                                     "nvidia-smi"};
+  return names[static_cast<std::size_t>(source)];
+}
 
 config default_config(const home& where) {
   config values;
@@ -181,6 +254,7 @@ std::string render_config(const config& c) {
       "jobs_file = {}\n"
       "\n"
       "[gpus]\n"
+      "source = {}                # nvml, nvidia-smi, or auto\n"
       "nvidia_smi = {}\n"
       "poll_seconds = {}\n"
       "free_memory_mib = {}       # a GPU with more in use is not free\n"
@@ -191,11 +265,49 @@ std::string render_config(const config& c) {
       "\n"
       "[jobs]\n"
       "gpus = {}                  # of a job that does not say\n"
-      "kill_grace_seconds = {}    # from SIGTERM to SIGKILL\n",
+      "kill_grace_seconds = {}    # from SIGTERM to SIGKILL\n"
+      "\n"
+      "[notify]                    # of jobs that ended\n"
+      "command = {}               # with NEXUS_JOB_ID, NEXUS_JOB_STATE, ...\n"
+      "webhook = {}               # gets them as JSON, by POST\n"
+      "secret = {}                # whsec_..., which signs it\n"
+      "on = {}            # finished, failed, or never\n"
+      "time_limit_seconds = {}    # of one attempt\n"
+      "retry_seconds = {}          # until the second one; then longer\n",
       toml_text(shorten_user(c.log_dir)), toml_text(shorten_user(c.jobs_file)),
-      toml_text(c.nvidia_smi), number(c.poll_seconds), c.free_memory_mib,
-      list(c.blacklist), list(c.ignore), c.cpu_slots, c.gpus,
-      number(c.kill_grace_seconds));
+      toml_text(std::string(name_of(c.source))), toml_text(c.nvidia_smi),
+      number(c.poll_seconds), c.free_memory_mib, list(c.blacklist),
+      list(c.ignore), c.cpu_slots, c.gpus, number(c.kill_grace_seconds),
+      toml_text(c.notify.command), toml_text(c.notify.webhook),
+      toml_text(c.notify.secret), toml_text(std::string(name_of(c.notify.on))),
+      number(c.notify.time_limit_seconds), number(c.notify.retry_seconds));
+}
+
+json config_json(const config& c) {
+  return {
+      {"paths",
+       {{"log_dir", c.log_dir.string()}, {"jobs_file", c.jobs_file.string()}}},
+      {"gpus",
+       {{"nvidia_smi", c.nvidia_smi},
+        {"poll_seconds", c.poll_seconds},
+        {"free_memory_mib", c.free_memory_mib},
+        {"blacklist", c.blacklist},
+        {"ignore", c.ignore},
+        {"cpu_slots", c.cpu_slots}}},
+      {"jobs",
+       {{"gpus", c.gpus}, {"kill_grace_seconds", c.kill_grace_seconds}}},
+      {"notify",
+       {{"command", c.notify.command},
+        {"webhook", c.notify.webhook},
+        {"secret", c.notify.secret},
+        {"on", name_of(c.notify.on)},
+        {"time_limit_seconds", c.notify.time_limit_seconds},
+        {"retry_seconds", c.notify.retry_seconds}}}};
+}
+
+config without_secrets(config values) {
+  if (!values.notify.secret.empty()) values.notify.secret = "(hidden)";
+  return values;
 }
 
 std::string list_value(const std::vector<std::string>& words) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <nexus/status.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,11 +13,30 @@
 
 namespace nexus::queue {
 
+// When to tell of a job's end.
+enum class notify_on { configured, never, failed, finished };
+[[nodiscard]] std::string_view name_of(notify_on when) noexcept;
+
+struct notify_config {
+  std::string command;  // for the shell; empty: none
+  std::string webhook;  // http:// or https://; empty: none
+  std::string secret;   // whsec_ and base64; empty: messages are not signed
+  notify_on on = notify_on::finished;
+  double time_limit_seconds = 10;  // of one attempt, 0.1 to 3600
+  double retry_seconds = 5;        // until the second; then longer, 0 to 3600
+};
+
+// Who is asked of the GPUs: NVML where it is there and can be used, else
+// nvidia-smi; or one of them alone.
+enum class gpu_source { automatic, nvml, nvidia_smi };
+[[nodiscard]] std::string_view name_of(gpu_source source) noexcept;
+
 struct config {
   // [paths]
   std::filesystem::path log_dir;
   std::filesystem::path jobs_file;
   // [gpus]
+  gpu_source source = gpu_source::automatic;
   std::string nvidia_smi = "nvidia-smi";
   double poll_seconds = 5;             // 0.1 to 3600
   std::int64_t free_memory_mib = 500;  // used memory up to which one is free
@@ -26,6 +46,8 @@ struct config {
   // [jobs]
   std::int64_t gpus = 1;           // of a job that does not say, 0 to 64
   double kill_grace_seconds = 10;  // from TERM to KILL, 0 to 3600
+  // [notify]
+  notify_config notify;
 };
 
 struct parsed_config {
@@ -41,6 +63,10 @@ struct parsed_config {
 
 // All of it, with what each key means.
 [[nodiscard]] std::string render_config(const config& values);
+// As JSON: a section an object.
+[[nodiscard]] nlohmann::json config_json(const config& values);
+// For eyes: without what is secret.
+[[nodiscard]] config without_secrets(config values);
 [[nodiscard]] config default_config(const home& where);
 
 // The text with one key, "section.name", set to a value in TOML or, for

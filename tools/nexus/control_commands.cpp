@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "commands.hpp"
+#include "screen.hpp"
 #include "service_control.hpp"
 #include "status_view.hpp"
 #include "sync.hpp"
@@ -13,7 +14,20 @@
 namespace nexus::queue {
 namespace {
 
-result<status_facts> gather(context& all) {
+constexpr std::size_t most_reasons = 20;
+
+status gather_reasons(context& all, status_facts& facts) {
+  const auto known = gather_queue_facts(all);
+  if (!known) return known.error();
+  const auto queue = all.jobs.list({job_state::queued}, most_reasons);
+  if (!queue) return queue.error();
+  for (const job& which : *queue) {
+    facts.waiting.emplace_back(which, reason_of(which, *known).text);
+  }
+  return {};
+}
+
+result<status_facts> gather(context& all, bool why) {
   status_facts facts;
   const auto counts = all.jobs.counts();
   auto active = all.jobs.list({job_state::starting, job_state::running});
@@ -28,6 +42,9 @@ result<status_facts> gather(context& all) {
   facts.snapshot = unpack(all.jobs.word("gpus"));
   facts.cpu_slots = all.values.cpu_slots;
   facts.now = now_ms();
+  if (why) {
+    if (status failed = gather_reasons(all, facts); !failed.ok()) return failed;
+  }
   return facts;
 }
 
@@ -44,6 +61,19 @@ int set_paused(context& all, bool paused) {
 }
 
 }  // namespace
+
+result<queue_facts> gather_queue_facts(context& all) {
+  queue_facts facts;
+  auto unmet = all.jobs.unmet_dependencies();
+  if (!unmet) return unmet.error();
+  facts.unmet = std::move(unmet).value();
+  facts.service_runs = running_service(all.where).process.pid != 0;
+  facts.paused = all.jobs.word("paused") == "yes";
+  facts.has_screen = check_screen().ok();
+  facts.snapshot = unpack(all.jobs.word("gpus"));
+  facts.cpu_slots = all.values.cpu_slots;
+  return facts;
+}
 
 int complain(const status& failure) {
   const style colors = style_for(STDERR_FILENO);
@@ -86,7 +116,7 @@ int show_status(context& all, const arguments& given) {
   const auto started = ensure_service(all.where, all.jobs);
   if (!started) complain(started.error());
   if (started && *started) std::fprintf(stderr, "nexus: service started\n");
-  const auto facts = gather(all);
+  const auto facts = gather(all, given.why);
   if (!facts) return complain(facts.error());
   const std::string text =
       given.json ? show_json(status_json(*facts))

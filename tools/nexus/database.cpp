@@ -125,10 +125,12 @@ status database::execute(const char* sql) {
 }
 
 transaction::~transaction() {
-  if (begun_.ok() && !done_) static_cast<void>(data_.execute("ROLLBACK"));
+  if (begun_.ok() && !done_ && !inner_)
+    static_cast<void>(data_.execute("ROLLBACK"));
 }
 
 status transaction::commit() {
+  if (inner_) return {};
   status committed = data_.execute("COMMIT");
   done_ = committed.ok();
   return committed;

@@ -56,6 +56,9 @@ class database {
   [[nodiscard]] statement prepare(std::string_view sql) {
     return {handle_.get(), sql};
   }
+  [[nodiscard]] bool in_transaction() const {
+    return sqlite3_get_autocommit(handle_.get()) == 0;
+  }
   // Rows that the last statement changed.
   [[nodiscard]] int changes() const { return sqlite3_changes(handle_.get()); }
   [[nodiscard]] std::int64_t last_row() const {
@@ -71,11 +74,14 @@ class database {
   std::unique_ptr<sqlite3, closer> handle_;
 };
 
-// A transaction that writes; undone unless it is committed.
+// A transaction that writes; undone unless it is committed. Inside another it
+// is a part of that one, which has to give up where the part fails.
 class transaction {
  public:
   explicit transaction(database& data)
-      : data_(data), begun_(data.execute("BEGIN IMMEDIATE")) {}
+      : data_(data), inner_(data.in_transaction()) {
+    if (!inner_) begun_ = data.execute("BEGIN IMMEDIATE");
+  }
   transaction(const transaction&) = delete;
   transaction& operator=(const transaction&) = delete;
   ~transaction();
@@ -85,6 +91,7 @@ class transaction {
 
  private:
   database& data_;
+  bool inner_;
   status begun_;
   bool done_ = false;
 };

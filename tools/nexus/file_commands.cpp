@@ -81,7 +81,10 @@ int edit_command(context& all, const arguments&) {
 int config_command(context& all, const arguments& given) {
   const auto& words = given.words;
   if (words.empty()) {
-    std::fputs(render_config(all.values).c_str(), stdout);
+    const config shown = without_secrets(all.values);
+    const std::string text =
+        given.json ? show_json(config_json(shown)) : render_config(shown);
+    std::fputs(text.c_str(), stdout);
     return 0;
   }
   if (words[0] == "edit" && words.size() == 1) return edit_config(all);
@@ -116,6 +119,16 @@ int blacklist_command(context& all, const arguments& given) {
     }
   }
   return change_config(all, "gpus.blacklist", list_value(list));
+}
+
+int print_keys() {
+  const nlohmann::json all = config_json({});
+  for (const auto& [section, keys] : all.items()) {
+    for (const auto& [key, value] : keys.items()) {
+      say(fmt::format("{}.{}", section, key));
+    }
+  }
+  return 0;
 }
 
 }  // namespace nexus::queue

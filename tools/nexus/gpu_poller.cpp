@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "gpu_look.hpp"
+
 namespace nexus::queue {
 
 gpu_poller::gpu_poller(config rules)
@@ -35,7 +37,7 @@ void gpu_poller::run(const std::stop_token& stop) {
     asked_ = false;
     const config rules = rules_;
     lock.unlock();
-    gpu_snapshot seen = look_at_gpus(rules);
+    gpu_snapshot seen = look_at_gpus(rules, stop);
     lock.lock();
     latest_ = std::move(seen);
     fresh_ = true;

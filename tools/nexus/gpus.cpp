@@ -7,15 +7,10 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "process.hpp"
-#include "times.hpp"
-
 namespace nexus::queue {
 namespace {
 
 using json = nlohmann::json;
-
-constexpr std::chrono::seconds patience(10);
 
 std::vector<std::string> cells_of(std::string_view line) {
   std::vector<std::string> cells;
@@ -52,10 +47,6 @@ void each_line(std::string_view text, F&& f) {
 
 bool printable(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
-}
-
-gpu_snapshot nothing(std::string problem) {
-  return {now_ms(), std::move(problem), {}};
 }
 
 }  // namespace
@@ -109,6 +100,7 @@ void judge(gpu& one, const config& rules) {
   };
   if (listed(rules.blacklist, one.index) || listed(rules.blacklist, one.uuid)) {
     one.blocked = "on the blacklist";
+    one.excluded = true;
     return;
   }
   std::int64_t ignored_mib = 0;
@@ -128,38 +120,10 @@ void judge(gpu& one, const config& rules) {
   }
 }
 
-gpu_snapshot look_at_gpus(const config& rules) {
-  const auto asked = run_program(
-      {rules.nvidia_smi, "--query-gpu=index,uuid,name,memory.total,memory.used",
-       "--format=csv,noheader,nounits"},
-      patience);
-  if (!asked) return nothing("nvidia-smi was not found");
-  if (asked->timed_out) return nothing("nvidia-smi does not answer");
-  if (asked->exit_status != 0) {
-    return nothing(
-        fmt::format("nvidia-smi failed with status {}", asked->exit_status));
-  }
-  parsed_gpus parsed = parse_gpus(asked->text);
-  gpu_snapshot snapshot{now_ms(), {}, std::move(parsed.gpus)};
-  if (parsed.bad_lines > 0) {
-    snapshot.problem = fmt::format("nvidia-smi printed {} lines without sense",
-                                   parsed.bad_lines);
-  } else if (snapshot.gpus.empty()) {
-    snapshot.problem = "nvidia-smi lists no GPU";
-  }
-  if (snapshot.gpus.empty()) return snapshot;
-  const auto users =
-      run_program({rules.nvidia_smi,
-                   "--query-compute-apps=gpu_uuid,pid,process_name,used_memory",
-                   "--format=csv,noheader,nounits"},
-                  patience);
-  if (users && !users->timed_out && users->exit_status == 0) {
-    parse_processes(users->text, snapshot.gpus);
-  }
-  for (gpu& one : snapshot.gpus) {
+void judge(gpu_snapshot& seen, const config& rules) {
+  for (gpu& one : seen.gpus) {
     if (one.blocked.empty()) judge(one, rules);
   }
-  return snapshot;
 }
 
 std::string pack(const gpu_snapshot& snapshot) {
@@ -177,7 +141,8 @@ std::string pack(const gpu_snapshot& snapshot) {
                     {"memory_mib", one.memory_mib},
                     {"used_mib", one.used_mib},
                     {"processes", std::move(processes)},
-                    {"blocked", one.blocked}});
+                    {"blocked", one.blocked},
+                    {"excluded", one.excluded}});
   }
   return json{{"time", snapshot.time},
               {"problem", snapshot.problem},
@@ -199,6 +164,7 @@ gpu_snapshot unpack(std::string_view text) {
     one.memory_mib = item.value("memory_mib", std::int64_t{0});
     one.used_mib = item.value("used_mib", std::int64_t{0});
     one.blocked = item.value("blocked", "");
+    one.excluded = item.value("excluded", false);
     for (const json& process : item.value("processes", json::array())) {
       one.processes.push_back({process.value("pid", std::int64_t{0}),
                                process.value("name", ""),

@@ -1,4 +1,4 @@
-// What nvidia-smi says of the GPUs, and which of them are free.
+// What NVML or nvidia-smi say of the GPUs, and which of them are free.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +26,7 @@ struct gpu {
   std::vector<gpu_process> processes;
   // Why nothing new goes there, whatever our own jobs do; empty: nothing.
   std::string blocked;
+  bool excluded = false;  // by the blacklist: not only for now
 };
 
 // One look at the machine.
@@ -49,8 +50,8 @@ void parse_processes(std::string_view csv, std::vector<gpu>& gpus);
 // above the limit.
 void judge(gpu& one, const config& rules);
 
-// Asks nvidia-smi; waits for its answer for 10 s at most.
-[[nodiscard]] gpu_snapshot look_at_gpus(const config& rules);
+// The rules applied to what was seen.
+void judge(gpu_snapshot& seen, const config& rules);
 
 // As JSON, for the store.
 [[nodiscard]] std::string pack(const gpu_snapshot& snapshot);

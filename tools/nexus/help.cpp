@@ -19,7 +19,8 @@ constexpr std::array texts = {
                  "CUDA_VISIBLE_DEVICES, NEXUS_JOB_ID and NEXUS_GPU_ID.\n"
                  "Example: nexus add \"python train.py --model gpt2\""},
     command_text{"rerun", "id...", "Add a job again, as it was",
-                 "With its command, folder, environment and options."},
+                 "With its command, folder, environment and options. It waits\n"
+                 "again for jobs that have not ended."},
     command_text{"queue", "", "Show pending jobs",
                  "In the order in which they will start."},
     command_text{"history", "", "Show completed jobs",

@@ -34,14 +34,19 @@ std::size_t id_length(std::size_t used) noexcept {
   return length;
 }
 
-std::string make_id(std::size_t used,
-                    const std::function<bool(const std::string&)>& taken) {
+std::string random_letters(std::size_t count) {
   std::random_device random;
   std::uniform_int_distribution<std::size_t> letter(0, id_alphabet.size() - 1);
+  std::string text(count, '\0');
+  for (char& c : text) c = id_alphabet[letter(random)];
+  return text;
+}
+
+std::string make_id(std::size_t used,
+                    const std::function<bool(const std::string&)>& taken) {
   std::string id;
   do {
-    id.resize(id_length(used));
-    for (char& c : id) c = id_alphabet[letter(random)];
+    id = random_letters(id_length(used));
   } while (!is_id(id) || taken(id));
   return id;
 }

@@ -21,6 +21,9 @@ inline constexpr std::string_view id_alphabet =
 // long are taken.
 [[nodiscard]] std::size_t id_length(std::size_t used) noexcept;
 
+// Random letters of the alphabet.
+[[nodiscard]] std::string random_letters(std::size_t count);
+
 // A random id for which taken() is false.
 [[nodiscard]] std::string make_id(
     std::size_t used, const std::function<bool(const std::string&)>& taken);

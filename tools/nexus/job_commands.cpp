@@ -16,9 +16,17 @@ namespace {
 
 using json = nlohmann::json;
 
-int print_json(const std::vector<job>& jobs) {
+// facts: given for jobs in the queue.
+int print_json(context& all, const std::vector<job>& jobs,
+               const queue_facts* facts) {
+  const auto after = all.jobs.all_dependencies();
+  if (!after) return complain(after.error());
   json list = json::array();
-  for (const job& which : jobs) list.push_back(job_json(which));
+  for (const job& which : jobs) {
+    json one = job_json(which, *after);
+    if (facts != nullptr) one["reason"] = reason_of(which, *facts).text;
+    list.push_back(std::move(one));
+  }
   std::fputs(show_json(list).c_str(), stdout);
   return 0;
 }
@@ -104,13 +112,17 @@ result<job> find_running(context& all, const std::string& word) {
 int queue_command(context& all, const arguments& given) {
   const auto queue = all.jobs.list({job_state::queued});
   if (!queue) return complain(queue.error());
-  if (given.json) return print_json(*queue);
+  const auto facts = gather_queue_facts(all);
+  if (!facts) return complain(facts.error());
+  if (given.json) return print_json(all, *queue, &*facts);
   if (queue->empty()) say("No jobs pending");
   const style colors = style_for(STDOUT_FILENO);
   std::size_t position = 0;
   for (const job& which : *queue) {
     say(fmt::format("{}. {} {}", ++position, colors(paint::id, which.id),
                     colors(paint::command, one_line(which.asked.command))));
+    const reason why = reason_of(which, *facts);
+    if (why.own) say("    " + why.text);
   }
   return 0;
 }
@@ -120,7 +132,7 @@ int history_command(context& all, const arguments& given) {
       {job_state::completed, job_state::failed, job_state::killed},
       given.limit);
   if (!past) return complain(past.error());
-  if (given.json) return print_json(*past);
+  if (given.json) return print_json(all, *past, nullptr);
   if (past->empty()) say("No jobs completed");
   const style colors = style_for(STDOUT_FILENO);
   for (const job& which : *past) {
@@ -185,6 +197,26 @@ int wait_command(context& all, const arguments& given) {
     if (ended->state != job_state::completed) code = 1;
   }
   return code;
+}
+
+int print_ids(std::string_view kind) {
+  auto all = open_context();
+  if (!all) return 1;
+  std::vector<job_state> states;
+  if (kind != "active") states.push_back(job_state::queued);
+  if (kind != "queued") {
+    states.push_back(job_state::starting);
+    states.push_back(job_state::running);
+  }
+  auto listed = all->jobs.list(states);
+  if (!listed) return 1;
+  for (const job& which : *listed) say(which.id);
+  if (kind != "all") return 0;
+  listed = all->jobs.list(
+      {job_state::completed, job_state::failed, job_state::killed}, 100);
+  if (!listed) return 1;
+  for (const job& which : *listed) say(which.id);
+  return 0;
 }
 
 }  // namespace nexus::queue

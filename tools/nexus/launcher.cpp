@@ -18,6 +18,7 @@
 #include "output_relay.hpp"
 #include "process.hpp"
 #include "store.hpp"
+#include "test_hooks.hpp"
 
 namespace nexus::queue {
 namespace {
@@ -196,6 +197,7 @@ status launcher::start() {
                 : ours.error();
   }
   static_cast<void>(write_all(release.get(), "x"));
+  crash_point("go", "done");
   char text[512];
   ssize_t got = 0;
   while ((got = ::read(listen.get(), text, sizeof text)) > 0) {
@@ -322,6 +324,7 @@ std::filesystem::path log_folder(const config& values, std::string_view id) {
 }
 
 int launch(const home& where, const std::string& id, std::int64_t attempt) {
+  play_role("launcher");
   auto jobs = store::open(where.database());
   auto values = load_config(where);
   if (!jobs || !values) {

@@ -1,12 +1,8 @@
 #include "process.hpp"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +13,7 @@
 #include <sstream>
 
 #include "files.hpp"
+#include "test_hooks.hpp"
 
 namespace nexus::queue {
 namespace {
@@ -53,37 +50,22 @@ bool bears(std::string_view environment, std::string_view entry) {
   return false;
 }
 
-// Whether it ended; gives up at `until`.
-bool wait_until(pid_t pid, clock::time_point until, int& how) {
-  for (;;) {
-    const pid_t got = ::waitpid(pid, &how, WNOHANG);
-    if (got == pid || (got < 0 && errno != EINTR)) return true;
-    if (clock::now() >= until) return false;
-    ::usleep(5000);
+template <class F>
+void each_process(F&& f) {
+  DIR* folder = ::opendir("/proc");
+  if (folder == nullptr) return;
+  while (const dirent* item = ::readdir(folder)) {
+    pid_t pid = 0;
+    const char* end = item->d_name + std::strlen(item->d_name);
+    if (std::from_chars(item->d_name, end, pid).ptr == end && pid > 1) f(pid);
   }
-}
-
-bool read_until(int fd, clock::time_point until, std::string& text) {
-  for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        until - clock::now());
-    if (left.count() <= 0) return false;
-    pollfd wait{fd, POLLIN, 0};
-    const int ready = ::poll(&wait, 1, static_cast<int>(left.count()));
-    if (ready < 0 && errno == EINTR) continue;
-    if (ready <= 0) return false;
-    char block[4096];
-    const ssize_t got = ::read(fd, block, sizeof block);
-    if (got <= 0) return true;
-    // Nobody who is asked for a few lines has megabytes to say.
-    if (text.size() < 1 << 20) text.append(block, static_cast<size_t>(got));
-  }
+  ::closedir(folder);
 }
 
 }  // namespace
 
 std::string boot_id() {
-  auto text = read_file("/proc/sys/kernel/random/boot_id");
+  auto text = read_file(boot_id_file());
   if (!text) return {};
   std::string id = std::move(text).value();
   while (!id.empty() && id.back() == '\n') id.pop_back();
@@ -103,29 +85,33 @@ bool is_alive(const process_identity& process) {
          entry.state != 'Z' && entry.state != 'X';
 }
 
+bool launcher_is_there(std::string_view id, std::int64_t attempt) {
+  const std::string wanted =
+      fmt::format("__launch{0}{1}{0}{2}{0}", '\0', id, attempt);
+  bool found = false;
+  each_process([&](pid_t pid) {
+    found =
+        found || read_proc(pid, "cmdline").find(wanted) != std::string::npos;
+  });
+  return found;
+}
+
 std::vector<pid_t> processes_of_job(pid_t group, std::string_view id,
                                     std::string_view home, pid_t except) {
   const std::string job = fmt::format("NEXUS_JOB_ID={}", id);
   const std::string where = fmt::format("NEXUS_HOME={}", home);
   std::vector<pid_t> found;
-  DIR* folder = ::opendir("/proc");
-  if (folder == nullptr) return found;
-  while (const dirent* item = ::readdir(folder)) {
-    pid_t pid = 0;
-    const char* end = item->d_name + std::strlen(item->d_name);
-    if (std::from_chars(item->d_name, end, pid).ptr != end || pid <= 1)
-      continue;
-    if (pid == except || pid == ::getpid()) continue;
+  each_process([&](pid_t pid) {
+    if (pid == except || pid == ::getpid()) return;
     const process_entry entry = entry_of(pid);
-    if (entry.pid == 0 || entry.state == 'Z' || entry.state == 'X') continue;
+    if (entry.pid == 0 || entry.state == 'Z' || entry.state == 'X') return;
     bool ours = group > 1 && entry.group == group;
     if (!ours) {
       const std::string environment = read_proc(pid, "environ");
       ours = bears(environment, job) && bears(environment, where);
     }
     if (ours) found.push_back(pid);
-  }
-  ::closedir(folder);
+  });
   return found;
 }
 
@@ -157,77 +143,10 @@ bool job_ending::step() {
   return false;
 }
 
-result<command_output> run_program(const std::vector<std::string>& words,
-                                   std::chrono::milliseconds limit) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return system_failure("make", "a pipe");
-  const file_descriptor from(ends[0]);
-  file_descriptor to(ends[1]);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, to.get(), 1);
-  posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-  // The service blocks signals for itself; what it starts hears them.
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t set;
-  sigemptyset(&set);
-  posix_spawnattr_setsigmask(&attributes, &set);
-  sigaddset(&set, SIGPIPE);
-  posix_spawnattr_setsigdefault(&attributes, &set);
-  posix_spawnattr_setflags(&attributes,
-                           POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  std::vector<char*> arguments;
-  for (const auto& word : words) {
-    arguments.push_back(const_cast<char*>(word.c_str()));
-  }
-  arguments.push_back(nullptr);
-  pid_t pid = 0;
-  const int code = ::posix_spawnp(&pid, arguments[0], &actions, &attributes,
-                                  arguments.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  if (code != 0) {
-    return status(
-        status_code::unsupported,
-        fmt::format("cannot run {}: {}", words[0], std::strerror(code)));
-  }
-  to.reset();
-  const auto until = clock::now() + limit;
-  command_output output;
-  int how = 0;
-  if (!read_until(from.get(), until, output.text) ||
-      !wait_until(pid, until, how)) {
-    output.timed_out = true;
-    ::kill(pid, SIGKILL);
-    // One that the kernel holds cannot even be killed: it is left behind.
-    wait_until(pid, clock::now() + std::chrono::milliseconds(200), how);
-    return output;
-  }
-  if (WIFEXITED(how)) output.exit_status = WEXITSTATUS(how);
-  return output;
-}
-
 std::string process_name(pid_t pid) {
   std::string name = read_proc(pid, "comm");
   while (!name.empty() && name.back() == '\n') name.pop_back();
   return name;
-}
-
-std::string find_program(std::string_view name) {
-  if (name.find('/') != std::string_view::npos) {
-    return ::access(std::string(name).c_str(), X_OK) == 0 ? std::string(name)
-                                                          : std::string();
-  }
-  const char* path = std::getenv("PATH");
-  std::istringstream folders(path != nullptr ? path : "/usr/bin:/bin");
-  for (std::string folder; std::getline(folders, folder, ':');) {
-    const std::string candidate =
-        fmt::format("{}/{}", folder.empty() ? "." : folder, name);
-    if (::access(candidate.c_str(), X_OK) == 0) return candidate;
-  }
-  return {};
 }
 
 }  // namespace nexus::queue

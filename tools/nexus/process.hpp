@@ -40,6 +40,9 @@ struct process_entry {
                                                   std::string_view id,
                                                   std::string_view home,
                                                   pid_t except);
+// Whether a process was called to launch this attempt; a session of screen that
+// has not come that far counts too.
+[[nodiscard]] bool launcher_is_there(std::string_view id, std::int64_t attempt);
 void send_signal(const std::vector<pid_t>& processes, int signal);
 
 // The end of a job's processes: SIGTERM, then SIGKILL to those that are left
@@ -60,22 +63,7 @@ class job_ending {
   std::vector<pid_t> told_;
 };
 
-struct command_output {
-  int exit_status = -1;  // -1: it was ended by a signal or by us
-  bool timed_out = false;
-  std::string text;  // standard output
-};
-
-// Runs a program found on PATH, its standard input empty and its standard
-// error dropped. unsupported: there is none. At most `limit`; then it is
-// killed.
-[[nodiscard]] result<command_output> run_program(
-    const std::vector<std::string>& words, std::chrono::milliseconds limit);
-
 // The name of a process, as `ps` shows it; empty where it is gone.
 [[nodiscard]] std::string process_name(pid_t pid);
-
-// Where on PATH it is; empty where it is not.
-[[nodiscard]] std::string find_program(std::string_view name);
 
 }  // namespace nexus::queue

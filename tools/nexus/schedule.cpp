@@ -16,7 +16,7 @@ std::vector<unit> free_gpus(const gpu_snapshot& snapshot,
   std::vector<unit> units;
   for (const gpu& one : snapshot.gpus) {
     if (one.blocked.empty() && !holds(taken, one.uuid)) {
-      units.push_back({one.uuid, one.index});
+      units.push_back({one.uuid, one.index, one.memory_mib - one.used_mib});
     }
   }
   return units;
@@ -27,27 +27,40 @@ std::vector<unit> free_slots(std::int64_t slots,
   std::vector<unit> units;
   for (std::int64_t i = 0; i < slots; ++i) {
     const std::string key = "slot:" + std::to_string(i);
-    if (!holds(taken, key)) units.push_back({key, {}});
+    if (!holds(taken, key)) units.push_back({key, {}, 0});
   }
   return units;
 }
 
+std::size_t suitable_gpus(const job_request& asked,
+                          const gpu_snapshot& machine) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(machine.gpus, [&](const gpu& one) {
+        return !one.excluded && one.memory_mib >= asked.gpu_memory;
+      }));
+}
+
 std::vector<placement> place(const std::vector<job>& queue,
-                             std::vector<unit> gpus, std::vector<unit> slots) {
+                             std::vector<unit> gpus, std::vector<unit> slots,
+                             const gpu_snapshot& machine) {
   std::vector<placement> placed;
   for (const job& which : queue) {
     if (gpus.empty() && slots.empty()) break;
-    const bool without = which.asked.gpus == 0;
-    auto& from = without ? slots : gpus;
+    const job_request& asked = which.asked;
+    const bool without = asked.gpus == 0;
     const auto needed =
-        without ? std::size_t{1} : static_cast<std::size_t>(which.asked.gpus);
-    if (from.size() < needed) {
-      from.clear();
-      continue;
-    }
-    const auto end = from.begin() + static_cast<std::ptrdiff_t>(needed);
-    placed.push_back({which, {from.begin(), end}});
-    from.erase(from.begin(), end);
+        without ? std::size_t{1} : static_cast<std::size_t>(asked.gpus);
+    if (!without && suitable_gpus(asked, machine) < needed) continue;
+    auto& from = without ? slots : gpus;
+    std::vector<unit> taken;
+    std::erase_if(from, [&](const unit& one) {
+      const bool take = taken.size() < needed &&
+                        (without || one.free_mib >= asked.gpu_memory);
+      if (take) taken.push_back(one);
+      return take;
+    });
+    // Too few: they are kept, for this job.
+    if (taken.size() == needed) placed.push_back({which, std::move(taken)});
   }
   return placed;
 }

@@ -8,7 +8,7 @@
 #include <cstring>
 
 #include "files.hpp"
-#include "process.hpp"
+#include "program.hpp"
 
 namespace nexus::queue {
 namespace {

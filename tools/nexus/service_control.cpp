@@ -63,12 +63,19 @@ result<bool> ensure_service(const home& where, store& jobs) {
   const status started =
       start_session(where, "nexus", {self.string(), "__service"});
   if (!started.ok()) return started;
-  const bool up = wait_for(std::chrono::seconds(15), [&] {
-    return !jobs.word("ready").empty() &&
-           running_service(where).process.pid != 0;
-  });
+  bool seen = false;
+  bool up = false;
+  static_cast<void>(wait_for(std::chrono::seconds(15), [&] {
+    const bool runs = running_service(where).process.pid != 0;
+    up = runs && !jobs.word("ready").empty();
+    const bool ended = seen && !runs;
+    seen = seen || runs;
+    return up || ended;
+  }));
   if (!up) {
-    return status(status_code::io_error, "the service does not come up",
+    return status(status_code::io_error,
+                  seen ? "the service ended before it was ready"
+                       : "the service does not come up",
                   fmt::format("`nexus __service` in a terminal, or {}/logs/"
                               "service.log, tells why",
                               shorten_user(where.root)));

@@ -17,11 +17,27 @@ service_log::service_log(std::filesystem::path file) : file_(std::move(file)) {
 
 void service_log::say(std::string_view text) {
   const std::string line = fmt::format("[{}] {}\n", show_time(now_ms()), text);
+  const std::lock_guard guard(mutex_);
   std::fputs(line.c_str(), stdout);
   std::fflush(stdout);
   const file_descriptor file(
       ::open(file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   if (file) static_cast<void>(write_all(file.get(), line));
+}
+
+void service_log::check(const status& done) {
+  if (done.ok()) return;
+  {
+    const std::lock_guard guard(mutex_);
+    const auto now = std::chrono::steady_clock::now();
+    if (done.message() == last_failure_ &&
+        now - said_ < std::chrono::minutes(1)) {
+      return;
+    }
+    last_failure_ = done.message();
+    said_ = now;
+  }
+  say("Error: " + done.message());
 }
 
 std::string where_of(const job& which) {
@@ -44,7 +60,8 @@ std::string describe_end(const job& which) {
     default:
       break;
   }
-  std::string text = fmt::format("Job {} failed on {}", which.id, place);
+  std::string text = fmt::format("Job {} failed", which.id);
+  if (which.started) text += " on " + place;
   if (which.exit_status) {
     text += fmt::format(" with exit status {}", *which.exit_status);
   }

@@ -1,7 +1,10 @@
 // What the service says of its work: to its session and into a file.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
+#include <mutex>
+#include <nexus/status.hpp>
 #include <string>
 #include <string_view>
 
@@ -9,14 +12,20 @@
 
 namespace nexus::queue {
 
+// From any thread.
 class service_log {
  public:
   explicit service_log(std::filesystem::path file);
   // "[2024-10-24 15:30:15] text". A disk that is full costs the line only.
   void say(std::string_view text);
+  // A failure, which will be tried again: said once a minute at most.
+  void check(const status& done);
 
  private:
   std::filesystem::path file_;
+  std::mutex mutex_;
+  std::string last_failure_;
+  std::chrono::steady_clock::time_point said_{};
 };
 
 // "GPU 0", "GPUs 0,2", "no GPU".

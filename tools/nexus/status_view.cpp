@@ -85,6 +85,21 @@ std::string show_stray(const status_facts& facts, const style& paint_) {
   return text;
 }
 
+std::string show_waiting(const status_facts& facts, const style& paint_) {
+  std::string text = "\nPending:\n";
+  for (const auto& [which, why] : facts.waiting) {
+    text +=
+        fmt::format("{} {}\n  Why: {}\n", paint_(paint::id, which.id),
+                    paint_(paint::command, one_line(which.asked.command)), why);
+  }
+  const auto shown = static_cast<std::int64_t>(facts.waiting.size());
+  if (facts.counts.queued > shown) {
+    text += fmt::format("and {} more; `nexus queue --json` tells of all\n",
+                        facts.counts.queued - shown);
+  }
+  return text;
+}
+
 }  // namespace
 
 std::int64_t runtime_of(const job& which, std::int64_t now) {
@@ -116,7 +131,9 @@ std::string render_status(const status_facts& facts, const style& paint_,
                       job_on(facts, fmt::format("slot:{}", i)), {}, facts,
                       paint_, why);
   }
-  return text + show_stray(facts, paint_);
+  text += show_stray(facts, paint_);
+  if (why && !facts.waiting.empty()) text += show_waiting(facts, paint_);
+  return text;
 }
 
 json job_json(const job& which) {
@@ -127,6 +144,7 @@ json job_json(const job& which) {
                {"state", name_of(which.state)},
                {"gpus", which.asked.gpus},
                {"gpu", which.gpu},
+               {"gpu_memory_mib", which.asked.gpu_memory},
                {"priority", which.asked.priority},
                {"attempt", which.attempt},
                {"added_ms", which.added},
@@ -138,6 +156,17 @@ json job_json(const job& which) {
   put("ended_ms", which.ended);
   put("exit_status", which.exit_status);
   made["pid"] = which.pid != 0 ? json(which.pid) : json();
+  return made;
+}
+
+json job_json(const job& which, const dependency_map& after) {
+  json made = job_json(which);
+  made["after"] = json::array();
+  const auto found = after.find(which.number);
+  if (found == after.end()) return made;
+  for (const dependency& one : found->second) {
+    made["after"].push_back({{"id", one.id}, {"when", name_of(one.when)}});
+  }
   return made;
 }
 
@@ -156,10 +185,14 @@ json status_json(const status_facts& facts) {
   }
   json active = json::array();
   for (const job& which : facts.active) active.push_back(job_json(which));
+  json waiting = json::array();
+  for (const auto& [which, why] : facts.waiting) {
+    waiting.push_back({{"id", which.id}, {"reason", why}});
+  }
   return {{"queued", facts.counts.queued}, {"finished", facts.counts.finished},
           {"paused", facts.paused},        {"problem", facts.snapshot.problem},
           {"cpu_slots", facts.cpu_slots},  {"gpus", std::move(gpus)},
-          {"jobs", std::move(active)}};
+          {"jobs", std::move(active)},     {"waiting", std::move(waiting)}};
 }
 
 std::string show_json(const json& value) {

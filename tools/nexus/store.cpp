@@ -5,51 +5,16 @@
 #include <algorithm>
 #include <array>
 
+#include "schema.hpp"
+
 namespace nexus::queue {
 namespace {
-
-constexpr int schema_version = 1;
-constexpr const char* schema = R"(
-CREATE TABLE environments(
-  number INTEGER PRIMARY KEY, hash INTEGER NOT NULL, data BLOB NOT NULL);
-CREATE INDEX environments_hash ON environments(hash);
-CREATE TABLE jobs(
-  number INTEGER PRIMARY KEY AUTOINCREMENT,
-  id TEXT NOT NULL UNIQUE,
-  command TEXT NOT NULL, directory TEXT NOT NULL, name TEXT NOT NULL,
-  environment INTEGER NOT NULL REFERENCES environments(number),
-  gpus INTEGER NOT NULL, priority INTEGER NOT NULL,
-  retries INTEGER NOT NULL, time_limit INTEGER NOT NULL,
-  state INTEGER NOT NULL, position INTEGER NOT NULL,
-  attempt INTEGER NOT NULL DEFAULT 0,
-  failures INTEGER NOT NULL DEFAULT 0, gpu TEXT NOT NULL DEFAULT '',
-  launcher INTEGER NOT NULL DEFAULT 0,
-  launcher_start INTEGER NOT NULL DEFAULT 0,
-  boot TEXT NOT NULL DEFAULT '',
-  pid INTEGER NOT NULL DEFAULT 0, pgid INTEGER NOT NULL DEFAULT 0,
-  session TEXT NOT NULL DEFAULT '',
-  added INTEGER NOT NULL, started INTEGER, ended INTEGER,
-  exit_status INTEGER, error TEXT NOT NULL DEFAULT '',
-  kill_requested INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX jobs_state ON jobs(state, priority DESC, position);
-CREATE TABLE tallies(state INTEGER PRIMARY KEY, jobs INTEGER NOT NULL);
-INSERT INTO tallies VALUES(0,0),(1,0),(2,0),(3,0),(4,0),(5,0),(6,0);
-CREATE TRIGGER jobs_added AFTER INSERT ON jobs BEGIN
-  UPDATE tallies SET jobs = jobs + 1 WHERE state = NEW.state; END;
-CREATE TRIGGER jobs_moved AFTER UPDATE OF state ON jobs BEGIN
-  UPDATE tallies SET jobs = jobs - 1 WHERE state = OLD.state;
-  UPDATE tallies SET jobs = jobs + 1 WHERE state = NEW.state; END;
-CREATE TABLE claims(
-  unit TEXT PRIMARY KEY, job INTEGER NOT NULL REFERENCES jobs(number));
-CREATE TABLE words(key TEXT PRIMARY KEY, value BLOB NOT NULL);
-PRAGMA user_version = 1;
-)";
 
 constexpr const char* columns =
     "number, id, command, directory, name, environment, gpus, priority, "
     "retries, time_limit, state, position, attempt, failures, gpu, launcher, "
     "launcher_start, boot, pid, pgid, session, added, started, ended, "
-    "exit_status, error, kill_requested";
+    "exit_status, error, kill_requested, gpu_memory, notify";
 
 job read_job(const statement& row) {
   job made;
@@ -81,6 +46,8 @@ job read_job(const statement& row) {
   made.exit_status = row.optional_number(at++);
   made.error = row.text(at++);
   made.kill_requested = row.number(at++) != 0;
+  made.asked.gpu_memory = row.number(at++);
+  made.asked.notify = static_cast<notify_on>(row.number(at++));
   return made;
 }
 
@@ -98,6 +65,12 @@ std::string_view name_of(job_state state) noexcept {
   return names[static_cast<std::size_t>(state)];
 }
 
+std::string_view name_of(condition when) noexcept {
+  constexpr std::array<std::string_view, 3> names = {"success", "any",
+                                                     "failure"};
+  return names[static_cast<std::size_t>(when)];
+}
+
 bool is_finished(job_state state) noexcept {
   return state >= job_state::completed;
 }
@@ -105,23 +78,13 @@ bool is_finished(job_state state) noexcept {
 result<store> store::open(const std::filesystem::path& path) {
   auto data = database::open(path);
   if (!data) return data.error();
-  const auto version = one_number(*data, "PRAGMA user_version");
-  if (version > schema_version) {
+  const status ready = bring_up_to_date(*data);
+  if (ready.code() == status_code::unsupported) {
     return status(
         status_code::unsupported,
         fmt::format("{} is of a later version of nexus", path.string()));
   }
-  if (version == 0) {
-    transaction making(*data);
-    if (!making.begun().ok()) return making.begun();
-    // Another may have been faster.
-    if (one_number(*data, "PRAGMA user_version") == 0) {
-      const status made = data->execute(schema);
-      if (!made.ok()) return made;
-    }
-    const status committed = making.commit();
-    if (!committed.ok()) return committed;
-  }
+  if (!ready.ok()) return ready;
   return store(std::move(data).value());
 }
 

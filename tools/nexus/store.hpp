@@ -4,19 +4,23 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <nexus/status.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "config.hpp"
 #include "database.hpp"
 #include "process.hpp"
 
 namespace nexus::queue {
 
 // queued -> starting -> running -> completed | failed | killed.
-// queued -> removed. starting -> queued where the launcher did not take it.
+// queued -> removed. queued -> failed where what it waits for cannot come any
+// more. starting -> queued where the launcher did not take it.
 enum class job_state {
   queued,
   starting,
@@ -29,6 +33,18 @@ enum class job_state {
 [[nodiscard]] std::string_view name_of(job_state state) noexcept;
 [[nodiscard]] bool is_finished(job_state state) noexcept;
 
+// How a job that another waits for has to end: completed; in any way, removed
+// too; failed or killed.
+enum class condition { success, any, failure };
+[[nodiscard]] std::string_view name_of(condition when) noexcept;
+
+// "abc" or "abc:any", as it is typed.
+struct dependency {
+  std::string id;
+  condition when = condition::success;
+  std::int64_t parent = 0;  // its number; the store finds it
+};
+
 // What the submitter says.
 struct job_request {
   std::string command;
@@ -39,6 +55,9 @@ struct job_request {
   std::int64_t priority = 0;    // more goes first
   std::int64_t retries = 0;     // more runs after one that failed
   std::int64_t time_limit = 0;  // seconds; 0: none
+  std::int64_t gpu_memory = 0;  // MiB that each GPU has to have free
+  notify_on notify = notify_on::configured;
+  std::vector<dependency> after;  // only to add it: see dependencies()
 };
 
 struct job {
@@ -67,6 +86,7 @@ struct job {
 struct unit {
   std::string key;    // the UUID, or "slot:0"
   std::string index;  // as shown; empty for a slot
+  std::int64_t free_mib = 0;
 };
 
 struct outcome {
@@ -80,6 +100,27 @@ struct queue_counts {
   std::int64_t active = 0;  // starting and running
   std::int64_t finished = 0;
 };
+
+// A job that came to its end, and the service has not said so yet.
+struct ending {
+  std::int64_t number = 0;
+  job which;
+};
+
+// What is to be told of a job's end, and how.
+enum class channel { command, webhook };
+struct notice {
+  std::int64_t number = 0;
+  std::string job;  // its id
+  channel by = channel::command;
+  std::string message;  // names it, the same at every attempt
+  std::string body;
+  std::int64_t due = 0;  // not before, in milliseconds since 1970
+  std::int64_t attempts = 0;
+};
+
+// What jobs wait for, by their number.
+using dependency_map = std::map<std::int64_t, std::vector<dependency>>;
 
 class store {
  public:
@@ -98,12 +139,19 @@ class store {
   // (unit, job's number), of jobs that are starting or running.
   [[nodiscard]] result<std::vector<std::pair<std::string, std::int64_t>>>
   claims();
+  // Of jobs in the queue, what has not come yet; or of all jobs, everything.
+  [[nodiscard]] result<dependency_map> unmet_dependencies();
+  [[nodiscard]] result<dependency_map> all_dependencies();
   // Changes whenever another connection has written.
   [[nodiscard]] std::int64_t version();
   [[nodiscard]] std::int64_t last_number();
   [[nodiscard]] std::int64_t last_position();  // in the queue
 
   // ---- moves; false: the job is no longer where it was ----
+  // All of them, or none. invalid_argument: one waits for a job that does not
+  // exist, or has ended otherwise.
+  [[nodiscard]] result<std::vector<job>> add(
+      const std::vector<job_request>& requests);
   [[nodiscard]] result<job> add(const job_request& request);
   [[nodiscard]] result<bool> assign(const job& which,
                                     const std::vector<unit>& units);
@@ -119,6 +167,17 @@ class store {
                                      std::string_view command);
   [[nodiscard]] status set_position(const job& which, std::int64_t position);
 
+  // ---- word of ends ----
+  // The first hundred of those that nobody settled.
+  [[nodiscard]] result<std::vector<ending>> endings();
+  // Strikes it off and keeps the notices, both or none.
+  [[nodiscard]] status settle(const ending& end,
+                              const std::vector<notice>& notices);
+  // The one that is due first.
+  [[nodiscard]] result<std::optional<notice>> next_notice(channel by);
+  [[nodiscard]] status put_off(const notice& which, std::int64_t due);
+  [[nodiscard]] status strike_off(const notice& which);
+
   // ---- words kept beside ----
   [[nodiscard]] std::string word(std::string_view key);
   [[nodiscard]] status set_word(std::string_view key, std::string_view value);
@@ -127,7 +186,16 @@ class store {
 
  private:
   explicit store(database data) : data_(std::move(data)) {}
+  // In a transaction of its own; body() says whether the job was moved.
+  result<bool> make_move(std::string_view name,
+                         const std::function<result<bool>()>& body);
   result<bool> changed(statement& move);
+  result<job> insert(const job_request& request);
+  status insert_dependency(std::int64_t number, const dependency& wanted);
+  result<dependency_map> read_dependencies(std::string_view where);
+  // Fails the jobs that waited for another end of this one, and those that
+  // waited for them.
+  status fail_dependents(std::int64_t number);
   result<std::int64_t> keep_environment(std::string_view environment);
   status release(const job& which);
 

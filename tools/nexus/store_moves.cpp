@@ -5,6 +5,7 @@
 
 #include "ids.hpp"
 #include "store.hpp"
+#include "test_hooks.hpp"
 #include "times.hpp"
 
 namespace nexus::queue {
@@ -31,6 +32,20 @@ result<bool> store::changed(statement& move) {
   return data_.changes() > 0;
 }
 
+result<bool> store::make_move(std::string_view name,
+                              const std::function<result<bool>()>& body) {
+  crash_point(name, "begin");
+  transaction moving(data_);
+  if (!moving.begun().ok()) return moving.begun();
+  auto moved = body();
+  if (!moved || !*moved) return moved;
+  crash_point(name, "commit");
+  const status committed = moving.commit();
+  if (!committed.ok()) return committed;
+  crash_point(name, "done");
+  return true;
+}
+
 result<std::int64_t> store::keep_environment(std::string_view environment) {
   const std::int64_t hash = hash_of(environment);
   statement query = data_.prepare(
@@ -46,8 +61,7 @@ result<std::int64_t> store::keep_environment(std::string_view environment) {
   return data_.last_row();
 }
 
-// Inside a transaction of the caller's, or alone.
-result<job> store::add(const job_request& request) {
+result<job> store::insert(const job_request& request) {
   const auto environment = keep_environment(request.environment);
   if (!environment) return environment.error();
   const std::int64_t number = last_number() + 1;
@@ -62,8 +76,9 @@ result<job> store::add(const job_request& request) {
       data_
           .prepare(
               "INSERT INTO jobs(id, command, directory, name, environment, "
-              "gpus, priority, retries, time_limit, state, position, added) "
-              "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+              "gpus, priority, retries, time_limit, gpu_memory, notify, state, "
+              "position, added) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+              "?)")
           .bind(id)
           .bind(request.command)
           .bind(request.directory)
@@ -73,65 +88,92 @@ result<job> store::add(const job_request& request) {
           .bind(request.priority)
           .bind(request.retries)
           .bind(request.time_limit)
+          .bind(request.gpu_memory)
+          .bind(static_cast<std::int64_t>(request.notify))
           .bind(number_of(job_state::queued))
           .bind(position)
           .bind(now_ms())
           .run();
   if (!added.ok()) return added;
+  const std::int64_t row = data_.last_row();
+  for (const dependency& wanted : request.after) {
+    const status noted = insert_dependency(row, wanted);
+    if (!noted.ok()) return noted;
+  }
   return find(id);
 }
 
+result<std::vector<job>> store::add(const std::vector<job_request>& requests) {
+  std::vector<job> made;
+  const auto added = make_move("add", [&]() -> result<bool> {
+    for (const job_request& request : requests) {
+      auto one = insert(request);
+      if (!one) return one.error();
+      made.push_back(std::move(one).value());
+    }
+    return true;
+  });
+  if (!added) return added.error();
+  return made;
+}
+
+result<job> store::add(const job_request& request) {
+  auto made = add(std::vector<job_request>{request});
+  if (!made) return made.error();
+  return std::move(made->front());
+}
+
 result<bool> store::assign(const job& which, const std::vector<unit>& units) {
-  transaction moving(data_);
-  if (!moving.begun().ok()) return moving.begun();
   std::string shown;
   for (const unit& one : units) {
     if (one.index.empty()) continue;
     shown += (shown.empty() ? "" : ",") + one.index;
   }
-  statement move = data_.prepare(
-      "UPDATE jobs SET state = ?, attempt = attempt + 1, gpu = ?, started = ?, "
-      "ended = NULL, exit_status = NULL, error = '', launcher = 0, pid = 0, "
-      "pgid = 0, session = '', boot = ? WHERE number = ? AND state = ?");
-  move.bind(number_of(job_state::starting))
-      .bind(shown)
-      .bind(now_ms())
-      .bind(boot_id())
-      .bind(which.number)
-      .bind(number_of(job_state::queued));
-  auto moved = changed(move);
-  if (!moved || !*moved) return moved;
-  for (const unit& one : units) {
-    // The primary key refuses a second job on the unit.
-    const status claimed = data_.prepare("INSERT INTO claims VALUES(?, ?)")
-                               .bind(one.key)
-                               .bind(which.number)
-                               .run();
-    if (!claimed.ok()) return claimed;
-  }
-  const status committed = moving.commit();
-  if (!committed.ok()) return committed;
-  return true;
+  return make_move("assign", [&]() -> result<bool> {
+    statement move = data_.prepare(
+        "UPDATE jobs SET state = ?, attempt = attempt + 1, gpu = ?, started = "
+        "?, ended = NULL, exit_status = NULL, error = '', launcher = 0, pid = "
+        "0, pgid = 0, session = '', boot = ? WHERE number = ? AND state = ?");
+    move.bind(number_of(job_state::starting))
+        .bind(shown)
+        .bind(now_ms())
+        .bind(boot_id())
+        .bind(which.number)
+        .bind(number_of(job_state::queued));
+    auto moved = changed(move);
+    if (!moved || !*moved) return moved;
+    for (const unit& one : units) {
+      // The primary key refuses a second job on the unit.
+      const status claimed = data_.prepare("INSERT INTO claims VALUES(?, ?)")
+                                 .bind(one.key)
+                                 .bind(which.number)
+                                 .run();
+      if (!claimed.ok()) return claimed;
+    }
+    return true;
+  });
 }
 
 result<bool> store::run(const job& which, const process_identity& launcher,
                         pid_t pid, pid_t group, std::string_view session) {
-  statement move = data_.prepare(
-      "UPDATE jobs SET state = ?, launcher = ?, launcher_start = ?, boot = ?, "
-      "pid = ?, pgid = ?, session = ?, started = ? WHERE number = ? AND "
-      "state = ? AND attempt = ?");
-  move.bind(number_of(job_state::running))
-      .bind(launcher.pid)
-      .bind(static_cast<std::int64_t>(launcher.start_time))
-      .bind(launcher.boot)
-      .bind(pid)
-      .bind(group)
-      .bind(session)
-      .bind(now_ms())
-      .bind(which.number)
-      .bind(number_of(job_state::starting))
-      .bind(which.attempt);
-  return changed(move);
+  return make_move("run", [&] {
+    statement move = data_.prepare(
+        "UPDATE jobs SET state = ?, launcher = ?, launcher_start = ?, boot = "
+        "?, pid = ?, pgid = ?, session = ?, started = ? WHERE number = ? AND "
+        "state = ? AND attempt = ?");
+    move.bind(number_of(job_state::running))
+        .bind(launcher.pid)
+        .bind(static_cast<std::int64_t>(launcher.start_time))
+        .bind(launcher.boot)
+        .bind(pid)
+        .bind(group)
+        .bind(session)
+        .bind(now_ms())
+        .bind(which.number)
+        .bind(number_of(job_state::starting))
+        .bind(which.attempt);
+    return changed(move);
+  });
 }
 
 status store::release(const job& which) {
@@ -141,67 +183,71 @@ status store::release(const job& which) {
 }
 
 result<bool> store::finish(const job& which, const outcome& end) {
-  transaction moving(data_);
-  if (!moving.begun().ok()) return moving.begun();
   const bool again =
       end.state == job_state::failed && which.failures < which.asked.retries;
-  statement move = data_.prepare(
-      "UPDATE jobs SET state = ?, ended = ?, exit_status = ?, error = ?, "
-      "failures = failures + ?, kill_requested = 0 WHERE number = ? AND "
-      "attempt = ? AND state IN (1, 2)");
-  move.bind(number_of(again ? job_state::queued : end.state))
-      .bind(now_ms())
-      .bind(end.exit_status)
-      .bind(end.error)
-      .bind(end.state == job_state::failed ? 1 : 0)
-      .bind(which.number)
-      .bind(which.attempt);
-  auto moved = changed(move);
-  if (!moved || !*moved) return moved;
-  const status released = release(which);
-  if (!released.ok()) return released;
-  const status committed = moving.commit();
-  if (!committed.ok()) return committed;
-  return true;
+  return make_move("finish", [&]() -> result<bool> {
+    statement move = data_.prepare(
+        "UPDATE jobs SET state = ?, ended = ?, exit_status = ?, error = ?, "
+        "failures = failures + ?, kill_requested = 0 WHERE number = ? AND "
+        "attempt = ? AND state IN (1, 2)");
+    move.bind(number_of(again ? job_state::queued : end.state))
+        .bind(now_ms())
+        .bind(end.exit_status)
+        .bind(end.error)
+        .bind(end.state == job_state::failed ? 1 : 0)
+        .bind(which.number)
+        .bind(which.attempt);
+    auto moved = changed(move);
+    if (!moved || !*moved) return moved;
+    if (status released = release(which); !released.ok()) return released;
+    // One that will run again has not failed yet.
+    if (again) return true;
+    if (status told = fail_dependents(which.number); !told.ok()) return told;
+    return true;
+  });
 }
 
 result<bool> store::requeue(const job& which) {
-  transaction moving(data_);
-  if (!moving.begun().ok()) return moving.begun();
-  // A launcher that comes late finds the job in another state, or at another
-  // attempt.
-  statement move = data_.prepare(
-      "UPDATE jobs SET state = ?, gpu = '', started = NULL WHERE number = ? "
-      "AND attempt = ? AND state = ?");
-  move.bind(number_of(job_state::queued))
-      .bind(which.number)
-      .bind(which.attempt)
-      .bind(number_of(job_state::starting));
-  auto moved = changed(move);
-  if (!moved || !*moved) return moved;
-  const status released = release(which);
-  if (!released.ok()) return released;
-  const status committed = moving.commit();
-  if (!committed.ok()) return committed;
-  return true;
+  return make_move("requeue", [&]() -> result<bool> {
+    // A launcher that comes late finds the job in another state, or at another
+    // attempt.
+    statement move = data_.prepare(
+        "UPDATE jobs SET state = ?, gpu = '', started = NULL WHERE number = ? "
+        "AND attempt = ? AND state = ?");
+    move.bind(number_of(job_state::queued))
+        .bind(which.number)
+        .bind(which.attempt)
+        .bind(number_of(job_state::starting));
+    auto moved = changed(move);
+    if (!moved || !*moved) return moved;
+    if (status released = release(which); !released.ok()) return released;
+    return true;
+  });
 }
 
 result<bool> store::remove(const job& which) {
-  statement move = data_.prepare(
-      "UPDATE jobs SET state = ?, ended = ? WHERE number = ? AND state = ?");
-  move.bind(number_of(job_state::removed))
-      .bind(now_ms())
-      .bind(which.number)
-      .bind(number_of(job_state::queued));
-  return changed(move);
+  return make_move("remove", [&]() -> result<bool> {
+    statement move = data_.prepare(
+        "UPDATE jobs SET state = ?, ended = ? WHERE number = ? AND state = ?");
+    move.bind(number_of(job_state::removed))
+        .bind(now_ms())
+        .bind(which.number)
+        .bind(number_of(job_state::queued));
+    auto moved = changed(move);
+    if (!moved || !*moved) return moved;
+    if (status told = fail_dependents(which.number); !told.ok()) return told;
+    return true;
+  });
 }
 
 result<bool> store::request_kill(const job& which) {
-  statement move = data_.prepare(
-      "UPDATE jobs SET kill_requested = 1 WHERE number = ? AND attempt = ? AND "
-      "state IN (1, 2)");
-  move.bind(which.number).bind(which.attempt);
-  return changed(move);
+  return make_move("kill", [&] {
+    statement move = data_.prepare(
+        "UPDATE jobs SET kill_requested = 1 WHERE number = ? AND attempt = ? "
+        "AND state IN (1, 2)");
+    move.bind(which.number).bind(which.attempt);
+    return changed(move);
+  });
 }
 
 result<bool> store::rewrite(const job& which, std::string_view command) {

@@ -10,6 +10,7 @@
 #include "files.hpp"
 #include "jobs_file.hpp"
 #include "service_log.hpp"
+#include "test_hooks.hpp"
 
 namespace nexus::queue {
 namespace {
@@ -115,6 +116,7 @@ status take_in(edit& editing, const std::string& text, const config& values) {
   }
   editing.report.problems += parsed.problems.size();
   keep_rejected(values, parsed);
+  crash_point("read", "begin");
   transaction changing(editing.jobs.data());
   if (!changing.begun().ok()) return changing.begun();
   if (status done = editing.apply(parsed); !done.ok()) return done;
@@ -123,7 +125,10 @@ status take_in(edit& editing, const std::string& text, const config& values) {
       !noted.ok()) {
     return noted;
   }
-  return changing.commit();
+  crash_point("read", "commit");
+  status done = changing.commit();
+  crash_point("read", "done");
+  return done;
 }
 
 status sync(const home& where, store& jobs, const config& values,
@@ -148,9 +153,11 @@ status sync(const home& where, store& jobs, const config& values,
   if (status noted = jobs.set_word("jobs_file_written", fresh); !noted.ok()) {
     return noted;
   }
+  crash_point("write", "begin");
   if (status done = replace_file(values.jobs_file, fresh); !done.ok()) {
     return done;
   }
+  crash_point("write", "done");
   // The same text, typed again, is wanted again.
   return jobs.word("jobs_file_read").empty()
              ? status()

@@ -34,6 +34,13 @@ std::string show_time(std::int64_t ms) {
   return show(local(ms), "%Y-%m-%d %H:%M:%S");
 }
 
+std::string show_utc(std::int64_t ms) {
+  const std::time_t seconds = ms / 1000;
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  return show(parts, "%Y-%m-%dT%H:%M:%SZ");
+}
+
 std::string show_short_time(std::int64_t ms, std::int64_t now) {
   const std::tm then = local(ms);
   const std::tm today = local(now);

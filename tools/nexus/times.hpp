@@ -12,6 +12,8 @@ namespace nexus::queue {
 
 // Local time: "2024-10-24 15:30:15".
 [[nodiscard]] std::string show_time(std::int64_t ms);
+// "2024-10-24T15:30:15Z".
+[[nodiscard]] std::string show_utc(std::int64_t ms);
 // "15:30" where that was today, else "Oct 24 15:30".
 [[nodiscard]] std::string show_short_time(std::int64_t ms, std::int64_t now);
 // "12s", "3m 20s", "2h 15m", "3d 4h".
