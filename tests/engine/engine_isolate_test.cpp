@@ -70,6 +70,19 @@ bool comes_true(Condition condition, std::chrono::milliseconds within = 10s) {
   return true;
 }
 
+// Says so once a job came back: before, a helper may still be starting.
+run_options telling(std::atomic<bool>& works) {
+  run_options options;
+  options.trace = [&works](const segment_event& event) {
+    if (event.step == segment_step::computed) works = true;
+  };
+  return options;
+}
+
+void wait_for(const std::atomic<bool>& either, const std::atomic<bool>& other) {
+  while (!either && !other) std::this_thread::sleep_for(1ms);
+}
+
 class EngineIsolate : public testing::Test {
  protected:
   void TearDown() override {
@@ -205,15 +218,17 @@ TEST_F(EngineIsolate, AnExitIsDoneAgainByANewProcess) {
 TEST_F(EngineIsolate, AProcessThatIsKilledIsReplaced) {
   set("cpus=1;delay_us=5000");
   engine machine(isolated(stub_options()));
+  std::atomic<bool> works{false};
   std::atomic<bool> over{false};
-  std::thread killer([&over] {
+  std::thread killer([&] {
+    wait_for(works, over);
     for (int i = 0; i < 2 && !over;) {
       const auto now = helpers();
       if (!now.empty() && ::kill(now.front(), SIGKILL) == 0) ++i;
       std::this_thread::sleep_for(40ms);
     }
   });
-  auto there = encrypt_with(machine, text_);
+  auto there = encrypt_with(machine, text_, false, telling(works));
   over = true;
   killer.join();
   ASSERT_TRUE(there.report.outcome.ok()) << there.report.outcome.message();
@@ -303,11 +318,14 @@ TEST_F(EngineIsolate, AHangIsGivenUp) {
 TEST_F(EngineIsolate, AStoppedProcessIsGivenUp) {
   set("cpus=1;delay_us=5000");
   engine machine(isolated(stub_options()));
-  std::thread stopper([] {
-    std::this_thread::sleep_for(100ms);
+  std::atomic<bool> works{false};
+  std::atomic<bool> over{false};
+  std::thread stopper([&] {
+    wait_for(works, over);
     for (const pid_t each : helpers()) ::kill(each, SIGSTOP);
   });
-  auto there = encrypt_with(machine, text_);
+  auto there = encrypt_with(machine, text_, false, telling(works));
+  over = true;
   stopper.join();
   ASSERT_TRUE(there.report.outcome.ok()) << there.report.outcome.message();
   EXPECT_EQ(there.output, sealed_);
