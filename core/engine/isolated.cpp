@@ -27,6 +27,12 @@ bool is_cpu(const probed_device& probed) {
   return probed.info.kind == NEXUS_DEVICE_CPU;
 }
 
+// One that is only used on request is a processor behind a driver, which may
+// start a compiler.
+bool only_computes(const probed_device& probed) {
+  return is_cpu(probed) && (probed.info.flags & NEXUS_DEVICE_ON_REQUEST) == 0;
+}
+
 // The processors that a lane may use: those that the engine bound it to, as far
 // as the user allows them.
 std::vector<std::uint32_t> processors_of(
@@ -75,7 +81,7 @@ result<std::unique_ptr<device>> open_one(
                   id + " cannot be isolated: a name is too long");
   greeting.device_index = probed.index;
   greeting.confine =
-      is_cpu(probed) ? confinement::processor : confinement::device;
+      only_computes(probed) ? confinement::processor : confinement::device;
   greeting.nice = wanted.nice;
   greeting.io_class = wanted.io_class;
   greeting.io_level = wanted.io_level;

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
@@ -61,17 +62,46 @@ constexpr int never[] = {
 
 // Of no use to one that only computes.
 constexpr int not_to_compute[] = {
-    SYS_execve,   SYS_execveat,  SYS_socket,    SYS_connect,
-    SYS_bind,     SYS_listen,    SYS_accept,    SYS_accept4,
-    SYS_kill,     SYS_unlinkat,  SYS_renameat2, SYS_mkdirat,
-    SYS_linkat,   SYS_symlinkat, SYS_mknodat,   SYS_fchmodat,
-    SYS_fchownat, SYS_truncate,  SYS_setxattr,  SYS_io_uring_setup,
+    SYS_execve,
+    SYS_execveat,
+    SYS_socket,
+    SYS_connect,
+    SYS_bind,
+    SYS_listen,
+    SYS_accept,
+    SYS_accept4,
+    SYS_kill,
+    SYS_unlinkat,
+    SYS_renameat2,
+    SYS_mkdirat,
+    SYS_linkat,
+    SYS_symlinkat,
+    SYS_mknodat,
+    SYS_fchmodat,
+    SYS_fchownat,
+    SYS_truncate,
+    SYS_setxattr,
+    SYS_io_uring_setup,
     SYS_openat2,
+    SYS_tkill,
+    SYS_rt_sigqueueinfo,
+    SYS_rt_tgsigqueueinfo,
+    SYS_pidfd_send_signal,
 #if defined(__x86_64__)
-    SYS_fork,     SYS_vfork,     SYS_unlink,    SYS_rename,
-    SYS_renameat, SYS_mkdir,     SYS_rmdir,     SYS_link,
-    SYS_symlink,  SYS_mknod,     SYS_chmod,     SYS_chown,
-    SYS_lchown,   SYS_creat,
+    SYS_fork,
+    SYS_vfork,
+    SYS_unlink,
+    SYS_rename,
+    SYS_renameat,
+    SYS_mkdir,
+    SYS_rmdir,
+    SYS_link,
+    SYS_symlink,
+    SYS_mknod,
+    SYS_chmod,
+    SYS_chown,
+    SYS_lchown,
+    SYS_creat,
 #endif
 };
 
@@ -86,6 +116,19 @@ class filter {
     load(offsetof(seccomp_data, arch));
     // A call by another convention than this program's own.
     code_.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, architecture, 1, 0));
+    answer(refuse_with(EPERM));
+    load(offsetof(seccomp_data, nr));
+#if defined(__x86_64__)
+    // The x32 convention: other numbers for the same calls.
+    code_.push_back(jump(BPF_JGE, 0x40000000, 0, 1));
+    answer(refuse_with(EPERM));
+#endif
+  }
+  // Unless an argument's lower half is this value.
+  void refuse_unless(long call, int argument, std::uint32_t value) {
+    code_.push_back(jump(BPF_JEQ, static_cast<std::uint32_t>(call), 0, 4));
+    load_argument(argument);
+    code_.push_back(jump(BPF_JEQ, value, 1, 0));
     answer(refuse_with(EPERM));
     load(offsetof(seccomp_data, nr));
   }
@@ -151,8 +194,25 @@ void confine_early() {
   (void)::setrlimit(RLIMIT_CORE, &none);
 }
 
+// Where all lanes are bound: the driver's own threads go there, too.
+bool set_processors(const hello& wanted) {
+  cpu_set_t all;
+  CPU_ZERO(&all);
+  for (std::uint32_t lane = 0; lane < wanted.lane_count; ++lane) {
+    bool bound = false;
+    for (std::uint32_t p = 0;
+         p < std::min<std::uint32_t>(max_processors, CPU_SETSIZE); ++p) {
+      if ((wanted.processors[lane][p / 64] >> (p % 64) & 1) == 0) continue;
+      CPU_SET(p, &all);
+      bound = true;
+    }
+    if (!bound) return true;
+  }
+  return ::sched_setaffinity(0, sizeof all, &all) == 0;
+}
+
 bool set_priorities(const hello& wanted) {
-  bool done = true;
+  bool done = set_processors(wanted);
   if (wanted.nice != 0)
     done &= ::setpriority(PRIO_PROCESS, 0, wanted.nice) == 0;
   if (wanted.io_class != 0) {
@@ -173,6 +233,8 @@ bool confine_calls(confinement how) {
     // library falls back to clone where it is not there.
     rules.refuse(SYS_clone3, ENOSYS);
     rules.refuse_without_bits(SYS_clone, 0, CLONE_THREAD);
+    // Signals to itself alone, as of abort().
+    rules.refuse_unless(SYS_tgkill, 0, static_cast<std::uint32_t>(::getpid()));
     constexpr std::uint32_t writing = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
     rules.refuse_with_bits(SYS_openat, 2, writing);
 #if defined(__x86_64__)

@@ -48,9 +48,13 @@ class scratch {
   scratch(const scratch&) = delete;
   scratch& operator=(const scratch&) = delete;
 
-  // At least `size` bytes, under a number of its own; false: no memory.
-  bool reserve(std::size_t size, std::atomic<std::uint64_t>& numbers) {
+  // At least `size` bytes, under a number of its own; false: no memory. drops:
+  // told the number that is of no use any more.
+  template <class Drop>
+  bool reserve(std::size_t size, std::atomic<std::uint64_t>& numbers,
+               Drop drops) {
     if (size <= size_) return true;
+    if (size_ != 0) drops(id_);
     drop();
     const std::size_t rounded = round_up(size, 4096);
     pages_ = map_shared_pages(rounded, writable_);
@@ -355,6 +359,12 @@ remote_device::outcome remote_device::perform(slot& mine) {
   std::string why;
   bool gone = false;
   const process_ptr process = running(why, gone);
+  if (!process && !gone) {
+    // It was not started since others do not want it any more.
+    const std::lock_guard lock(mutex_);
+    if (!mine.cancelled && cancelling_ != 0)
+      return outcome::of(NEXUS_E_BUSY, why);
+  }
   if (!process)
     return outcome::of(
         gone ? static_cast<std::int32_t>(NEXUS_E_LOST) : worker_died, why);
@@ -382,12 +392,17 @@ remote_device::outcome remote_device::exchange(slot& mine,
     std::memcpy(request.params, job.params, job.params_bytes);
 
   // Memory of a host's own, which nobody else can map, is copied.
+  const auto drops = [&process](std::uint64_t id) {
+    isolate::forget order;
+    order.id = id;
+    process.send_control(packet(order));
+  };
   const bool has_room =
       (job.input_import != nullptr ||
-       mine.own_input.reserve(job.input_bytes, next_place_)) &&
+       mine.own_input.reserve(job.input_bytes, next_place_, drops)) &&
       (job.output_import != nullptr ||
-       mine.own_output.reserve(job.output_capacity, next_place_)) &&
-      mine.own_tags.reserve(job.tags_capacity, next_place_);
+       mine.own_output.reserve(job.output_capacity, next_place_, drops)) &&
+      mine.own_tags.reserve(job.tags_capacity, next_place_, drops);
   if (!has_room)
     return outcome::of(NEXUS_E_NO_MEMORY,
                        "no memory to share with its process");

@@ -25,6 +25,7 @@ namespace {
 // A first kernel that OpenCL compiles may take half a minute.
 constexpr auto open_patience = std::chrono::seconds(120);
 constexpr int close_patience_ms = 5000;
+constexpr int kill_patience_ms = 3000;  // after SIGKILL
 constexpr int look_ms = 20;  // at memory that a cgroup does not limit
 constexpr std::size_t max_line = 400;
 
@@ -384,19 +385,28 @@ void worker_process::reap(int patience_ms) {
     const std::lock_guard lock(mutex_);
     if (!cause_.empty()) return;
   }
-  if (!ended(patience_ms)) end("it said nothing any more");
+  if (!ended(patience_ms)) {
+    end("it said nothing any more");
+    // One that waits for a driver in the kernel does not hear of it.
+    (void)ended(kill_patience_ms);
+  }
   const std::lock_guard lock(mutex_);
   if (!cause_.empty()) return;
   siginfo_t how{};
+  constexpr int options = WEXITED | WNOHANG;
   int got = 0;
   do {
     got = pidfd_ ? ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &how,
-                            WEXITED)
-                 : ::waitid(P_PID, static_cast<id_t>(pid_), &how, WEXITED);
+                            options)
+                 : ::waitid(P_PID, static_cast<id_t>(pid_), &how, options);
   } while (got != 0 && errno == EINTR);
   alive_ = false;
-  cause_ = got == 0 ? describe_end(how.si_code, how.si_status)
-                    : "its process is gone";
+  if (got != 0)
+    cause_ = "its process is gone";
+  else if (how.si_pid == 0)  // and it stays, until this process ends
+    cause_ = "its process cannot be ended: " + why_;
+  else
+    cause_ = describe_end(how.si_code, how.si_status);
 }
 
 std::string worker_process::describe_end(int code, int status) const {

@@ -27,8 +27,15 @@ cudaError_t pin(void* memory, std::uint64_t bytes) {
   const std::lock_guard lock(pinned.mutex);
   const auto at = pinned.pieces.try_emplace(memory).first;
   if (at->second.users == 0) {
-    const cudaError_t code =
+    cudaError_t code =
         cudaHostRegister(memory, bytes, cudaHostRegisterPortable);
+    if (code != cudaSuccess) {
+      // Inputs in a helper process cannot be written there. Not all platforms
+      // know this.
+      (void)cudaGetLastError();
+      code = cudaHostRegister(
+          memory, bytes, cudaHostRegisterPortable | cudaHostRegisterReadOnly);
+    }
     if (code != cudaSuccess) {
       pinned.pieces.erase(at);
       return code;

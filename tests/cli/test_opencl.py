@@ -247,5 +247,25 @@ class ABrokenDriver(harness.CommandTest):
         self.check()
 
 
+class InAProcess(OpenClTest):
+
+    def test_kernels_are_built_there(self):
+        """By a compiler and a linker, which the helper may start."""
+        plain = harness.pattern(300000)
+        (self.dir / "in").write_bytes(plain)
+        for name in ("XDG_CACHE_HOME", "POCL_CACHE_DIR"):
+            (self.dir / name).mkdir()
+            self.env[name] = str(self.dir / name)
+        done = self.run_it("encrypt", "-r", harness.ALICE, "--backend",
+                           "opencl", "--isolate=all", "--telemetry", "t",
+                           "-o", "out", "in", timeout=300)
+        self.assert_exit(done, 0)
+        self.assertEqual(self.decrypt((self.dir / "out").read_bytes()).stdout,
+                         plain)
+        told = json.loads((self.dir / "t").read_text())
+        self.assertTrue(all(d["plugin"] == "opencl" for d in told["devices"]))
+        self.assertEqual(sum(d["restarts"] for d in told["devices"]), 0)
+
+
 if __name__ == "__main__":
     harness.main()

@@ -3,11 +3,13 @@
 #include <dirent.h>
 #include <gmock/gmock.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstring>
 #include <fstream>
 #include <mutex>
 #include <nexus/proof_stream.hpp>
@@ -329,6 +331,42 @@ TEST_F(EngineIsolate, AStoppedProcessIsGivenUp) {
   stopper.join();
   ASSERT_TRUE(there.report.outcome.ok()) << there.report.outcome.message();
   EXPECT_EQ(there.output, sealed_);
+}
+
+// A process that is frozen, as one that waits for a driver in the kernel, does
+// not end by SIGKILL.
+TEST_F(EngineIsolate, AProcessThatCannotBeEndedIsLeftBehind) {
+  const std::string group =
+      "/sys/fs/cgroup/freezer/nexus-test-" + std::to_string(::getpid());
+  if (::mkdir(group.c_str(), 0700) != 0)
+    GTEST_SKIP() << "no freezer of cgroups: " << std::strerror(errno);
+  const auto write = [&group](const char* file, const std::string& text) {
+    std::ofstream(group + "/" + file) << text << std::flush;
+  };
+  set("cpus=1;delay_us=5000");
+  std::vector<pid_t> frozen;
+  {
+    engine machine(isolated(stub_options()));
+    std::atomic<bool> works{false};
+    std::atomic<bool> over{false};
+    std::thread freezer([&] {
+      wait_for(works, over);
+      frozen = helpers();
+      for (const pid_t each : frozen)
+        write("cgroup.procs", std::to_string(each));
+      write("freezer.state", "FROZEN");
+    });
+    auto there = encrypt_with(machine, text_, false, telling(works));
+    over = true;
+    freezer.join();
+    ASSERT_TRUE(there.report.outcome.ok()) << there.report.outcome.message();
+    EXPECT_EQ(there.output, sealed_);
+    EXPECT_THAT(log(), HasSubstr("its process cannot be ended: "));
+  }
+  EXPECT_FALSE(frozen.empty());
+  write("freezer.state", "THAWED");
+  for (const pid_t each : frozen) (void)::waitpid(each, nullptr, 0);
+  EXPECT_TRUE(comes_true([&] { return ::rmdir(group.c_str()) == 0; }));
 }
 
 TEST_F(EngineIsolate, PatienceMayBeLongerThanAClockCounts) {

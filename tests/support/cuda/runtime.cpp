@@ -2,9 +2,12 @@
 #include <dlfcn.h>
 
 #include <atomic>
+#include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <fstream>
 #include <map>
 #include <mutex>
 #include <string>
@@ -184,12 +187,33 @@ cudaError_t cudaFree(void* memory) {
   return cudaSuccess;
 }
 
-cudaError_t cudaHostRegister(void* memory, std::size_t bytes, unsigned) {
+// Whether /proc/self/maps has it as writable.
+static bool is_writable(const void* memory) {
+  const auto address = reinterpret_cast<std::uintptr_t>(memory);
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    unsigned long begin = 0, end = 0;
+    char rights[5] = {};
+    if (std::sscanf(line.c_str(), "%lx-%lx %4s", &begin, &end, rights) == 3 &&
+        begin <= address && address < end)
+      return rights[1] == 'w';
+  }
+  return false;
+}
+
+cudaError_t cudaHostRegister(void* memory, std::size_t bytes, unsigned flags) {
   ENTER(cudaHostRegister);
+  // As the runtime does.
+  if ((flags & cudaHostRegisterReadOnly) == 0 && !is_writable(memory))
+    return cudaErrorInvalidValue;
   const std::lock_guard lock(all().mutex);
   return all().pinned.emplace(static_cast<char*>(memory), bytes).second
              ? cudaSuccess
              : cudaErrorHostMemoryAlreadyRegistered;
+}
+
+cudaError_t cudaGetLastError() {
+  return cudaSuccess;
 }
 
 cudaError_t cudaHostUnregister(void* memory) {

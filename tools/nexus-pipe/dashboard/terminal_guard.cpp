@@ -42,9 +42,14 @@ void on_ending(int number, siginfo_t* facts, void*) {
   const auto at = std::find(ending.begin(), ending.end(), number);
   const auto which = static_cast<std::size_t>(at - ending.begin());
   ::sigaction(number, &actions_before[which], nullptr);
-  // A fault happens again on return. What was sent has to be sent again.
-  if (facts->si_code <= 0 || number == SIGQUIT || number == SIGALRM)
-    ::raise(number);
+  // A fault happens again on return. What was sent has to be sent again, by the
+  // kernel, too, as at a limit of processor time.
+  constexpr std::array faults = {SIGSEGV, SIGBUS,  SIGFPE,
+                                 SIGILL,  SIGTRAP, SIGSYS};
+  const bool is_fault =
+      facts->si_code > 0 &&
+      std::find(faults.begin(), faults.end(), number) != faults.end();
+  if (!is_fault) ::raise(number);
   errno = error;
 }
 
