@@ -136,7 +136,9 @@ engine_core::opening engine_core::load_and_open(bool all) {
     loader.load_all();
   for (const auto& candidate : loader.candidates()) {
     if (!candidate.plugin) continue;
-    for (auto& probed : probe_devices(candidate.plugin, loader.host())) {
+    const std::string& problem = probing_problem(*candidate.plugin);
+    if (!problem.empty()) found.problems.push_back(problem);
+    for (auto& probed : probe(candidate.plugin)) {
       if (std::find(open_ids_.begin(), open_ids_.end(), probed.id()) !=
               open_ids_.end() ||
           !reason_unused(probed).empty())
@@ -145,6 +147,31 @@ engine_core::opening engine_core::load_and_open(bool all) {
     }
   }
   return found;
+}
+
+// Why the plugin's devices had better not be looked for here; empty: nothing is
+// known against it. Once an engine, under the loader's lock.
+const std::string& engine_core::probing_problem(
+    const loaded_plugin& plugin) const {
+  const auto [at, first] = probing_problems_.try_emplace(plugin.path);
+  // Where no card can be, plugins ask no driver unless they are told to.
+  const bool asks =
+      asks_for_all_ || !options.backend.empty() || may_have_cards();
+  const bool tries = options.isolation.mode != isolate_mode::none && asks &&
+                     plugin.has_backend && plugin.name != base_plugin;
+  if (!first || !tries) return at->second;
+  const status tried =
+      try_probing(plugin, options, asks_for_all_ ? "*" : options.backend);
+  if (!tried.ok())
+    at->second =
+        plugin.name + " cannot be asked for its devices: " + tried.message();
+  return at->second;
+}
+
+std::vector<probed_device> engine_core::probe(
+    const std::shared_ptr<const loaded_plugin>& plugin) const {
+  if (!probing_problem(*plugin).empty()) return {};
+  return probe_devices(plugin, loader.host());
 }
 
 void engine_core::open_one(const probed_device& probed, opening& found) {
@@ -187,6 +214,7 @@ task<std::vector<plugin_description>> engine_core::describe_plugins() {
   auto look = [this, &all] {
     loader.set_requested("*");
     loader.load_all();
+    asks_for_all_ = true;
     for (const auto& candidate : loader.candidates())
       all.push_back(describe(candidate));
   };
@@ -213,8 +241,10 @@ plugin_description engine_core::describe(
     text.note +=
         (text.note.empty() ? "" : "; ") +
         ("its operation \"" + name + "\" is hidden by that of plugin " + by);
-  for (const auto& probed : probe_devices(candidate.plugin, loader.host()))
+  for (const auto& probed : probe(candidate.plugin))
     text.devices.push_back(describe(probed));
+  if (const std::string& problem = probing_problem(plugin); !problem.empty())
+    text.note += (text.note.empty() ? "" : "; ") + problem;
   return text;
 }
 
@@ -268,7 +298,7 @@ std::string engine_core::reason_unused(const probed_device& probed) const {
   // One card that two plugins see counts once.
   for (const auto& candidate : loader.candidates()) {
     if (!candidate.plugin || candidate.plugin == probed.plugin) continue;
-    for (const auto& twin : probe_devices(candidate.plugin, loader.host()))
+    for (const auto& twin : probe(candidate.plugin))
       if (stands_before(twin, probed)) return "the same card as " + twin.id();
   }
   return "";

@@ -175,6 +175,9 @@ class engine_core {
   task<void> with_loader(Fn fn);
   opening load_and_open(bool all);
   void open_one(const probed_device& probed, opening& found);
+  const std::string& probing_problem(const loaded_plugin& plugin) const;
+  std::vector<probed_device> probe(
+      const std::shared_ptr<const loaded_plugin>& plugin) const;
   plugin_description describe(const plugin_candidate& candidate) const;
   device_description describe(const probed_device& probed) const;
   void add_device(std::unique_ptr<device> opened);
@@ -205,7 +208,10 @@ class engine_core {
   std::string open_problem_;
   std::vector<std::string> unopened_;
   wait_list opened_;
-  std::vector<std::string> open_ids_;                       // of devices
+  std::vector<std::string> open_ids_;  // of devices
+  // By the path of a plugin.
+  mutable std::map<std::string, std::string> probing_problems_;
+  bool asks_for_all_ = false;  // whatever there is, to be described
   using ability = std::pair<std::uint32_t, std::uint32_t>;  // device, operation
   std::set<ability> fills_;
   std::set<ability> drains_;

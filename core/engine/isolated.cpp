@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <future>
+#include <iterator>
 #include <utility>
 
 #include "isolate/remote_device.hpp"
@@ -123,6 +124,40 @@ result<std::string> worker_program(const isolation_options& options) {
   if (::access(path.c_str(), X_OK) == 0) return path;
   return status(status_code::device_failed,
                 "there is no program for isolated devices at " + path);
+}
+
+bool may_have_cards() {
+  constexpr const char* files[] = {"/dev/kfd", "/dev/nvidiactl", "/dev/dxg",
+                                   "/dev/mali0", "/dev/dri/renderD128"};
+  return std::any_of(std::begin(files), std::end(files), [](const char* file) {
+    return ::access(file, F_OK) == 0;
+  });
+}
+
+status try_probing(const loaded_plugin& plugin, const engine_options& options,
+                   const std::string& requested) {
+  const auto program = worker_program(options.isolation);
+  if (!program.ok()) return {};
+  isolate::worker_settings settings;
+  settings.program = *program;
+  settings.name = plugin.name;
+  hello& greeting = settings.greeting;
+  const bool fits = put_text(greeting.release, version()) &&
+                    put_text(greeting.directory,
+                             plugin.path.substr(0, plugin.path.rfind('/'))) &&
+                    put_text(greeting.plugin, plugin.name) &&
+                    put_text(greeting.requested, requested);
+  if (!fits) return {};
+  status outcome;
+  constexpr int tries = 2;  // somebody may have killed it
+  for (int i = 0; i < tries; ++i) {
+    bool gone = false;
+    const auto made =
+        isolate::worker_process::start(settings, [] { return false; }, gone);
+    outcome = made.error();
+    if (outcome.ok()) break;
+  }
+  return outcome;
 }
 
 isolated_opening open_isolated(const probed_device& probed,

@@ -30,4 +30,12 @@ struct isolated_opening {
     const probed_device& probed, const std::vector<worker_binding>& lanes,
     const engine_options& options, const std::string& program);
 
+// Has a process of its own load the plugin and look for its devices, since a
+// driver may crash or hang at that. What came of it; ok, too, where there is no
+// such process to be had. Takes tens of milliseconds.
+status try_probing(const loaded_plugin& plugin, const engine_options& options,
+                   const std::string& requested);
+// Whether there is a device file of a graphics card or an accelerator.
+bool may_have_cards();
+
 }  // namespace nexus

@@ -53,7 +53,7 @@ struct hello {
   char plugin[64] = {};       // its name
   char requested[64] = {};    // NEXUS_HOST_REQUESTED
   std::uint32_t device_index = 0;
-  std::uint32_t lane_count = 0;
+  std::uint32_t lane_count = 0;  // 0: only look for devices, say so, and end
   std::uint32_t slot_count = 0;  // sockets that come along
   confinement confine = confinement::none;
   std::int32_t nice = 0;      // 0: as it is

@@ -141,6 +141,7 @@ int server::run() {
         ready.message());
     return 1;
   }
+  if (greeting_.lane_count == 0) return answer(NEXUS_OK, {}) ? 0 : 1;
   log_line note;
   if (!placed) {
     put_text(note.text, "its priority could not be changed");
@@ -181,7 +182,8 @@ status server::receive_hello() {
     return {status_code::unsupported,
             std::string("nexus-pipe-worker is of release ") + version() +
                 ", and the engine of another"};
-  if (greeting_.lane_count == 0 || greeting_.lane_count > max_lanes ||
+  if (greeting_.lane_count > max_lanes ||
+      (greeting_.lane_count == 0) != (greeting_.slot_count == 0) ||
       greeting_.slot_count != sockets_.size())
     return {status_code::unsupported, "the engine's greeting makes no sense"};
   return {};
@@ -215,6 +217,7 @@ status server::open_device() {
     return {status_code::unsupported,
             "its process cannot load plugin " + name + ": " + reason};
   const auto probed = probe_devices(plugin_, loader_->host());
+  if (greeting_.lane_count == 0) return {};  // it was to survive that
   if (greeting_.device_index >= probed.size())
     return {status_code::no_device, "its process does not see the device"};
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import time
 
@@ -145,8 +146,8 @@ class ACardBesideTheProcessor(OpenClTest):
     # Cards are looked at once 256 MiB came, while the processor is at work: so
     # the rest comes slowly.
     FAST = 264 << 20
-    STEP = 4 << 20
-    STEPS = 40
+    STEP = 2 << 20
+    STEPS = 90
 
     def setUp(self):
         super().setUp()
@@ -245,6 +246,47 @@ class ABrokenDriver(harness.CommandTest):
         self.with_vendors(a=b"libz.so.1\n", b=bytes(range(256)) * 40)
         self.note = f"names no driver: {self.dir}/vendors/b.icd"
         self.check()
+
+
+class ADriverThatCrashes(harness.CommandTest):
+    """As it is loaded: in a process of its own, not in the run's."""
+
+    def setUp(self):
+        super().setUp()
+        compiler = shutil.which("cc") or shutil.which("gcc-12")
+        if compiler is None:
+            self.skipTest("no C compiler")
+        if harness.sanitized():
+            self.skipTest("no OpenCL in a sanitized process")
+        told = self.run_it("plugins")
+        if b"nexus-opencl.so" not in told.stdout:
+            self.skipTest("the OpenCL plugin was not built")
+        (self.dir / "driver.c").write_text(
+            "#include <stdlib.h>\n"
+            "__attribute__((constructor)) static void f(void) { abort(); }\n")
+        subprocess.run([compiler, "-shared", "-fPIC", "-o", "driver.so",
+                        "driver.c"], cwd=self.dir, check=True)
+        place = self.dir / "vendors"
+        place.mkdir()
+        (place / "a.icd").write_text(f"{self.dir}/driver.so\n")
+        self.env["OCL_ICD_VENDORS"] = str(place)
+
+    REASON = ("opencl cannot be asked for its devices: "
+              "its process crashed: Aborted")
+
+    def test_is_told(self):
+        for words in (["plugins", "--why"], ["devices"]):
+            done = self.run_it(*words)
+            self.assert_exit(done, 0)
+        told = self.run_it("plugins", "--why")
+        self.assertIn(self.REASON, told.stdout.decode())
+
+    def test_ends_no_run(self):
+        done = self.run_it("encrypt", "-r", harness.ALICE, "--backend",
+                           "opencl", input=b"text")
+        self.assert_clear_error(done, 3)
+        self.assertIn(self.REASON, done.stderr.decode())
+        self.assertEqual(self.decrypt(self.encrypt(b"text")).stdout, b"text")
 
 
 class InAProcess(OpenClTest):

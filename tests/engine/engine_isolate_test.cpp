@@ -292,14 +292,19 @@ TEST_F(EngineIsolate, ARestartWithoutDescriptorsIsAnError) {
   {
     engine_options options = isolated(stub_options());
     std::atomic<bool> over{false};
-    // Taken away in mid-run, once the helper is there.
+    // Taken away in mid-run, once the helper has a job.
+    std::atomic<bool> works{false};
     std::thread taker([&] {
-      while (!over && helpers().empty()) std::this_thread::sleep_for(1ms);
+      wait_for(works, over);
       const rlimit none{12, before.rlim_max};
       ::setrlimit(RLIMIT_NOFILE, &none);
     });
     engine machine(options);
-    auto there = encrypt_with(machine, text_);
+    run_options watched;
+    watched.trace = [&works](const segment_event& event) {
+      if (event.step == segment_step::submitted) works = true;
+    };
+    auto there = encrypt_with(machine, text_, false, std::move(watched));
     over = true;
     taker.join();
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
