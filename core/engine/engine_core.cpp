@@ -153,13 +153,15 @@ engine_core::opening engine_core::load_and_open(bool all) {
 // known against it. Once an engine, under the loader's lock.
 const std::string& engine_core::probing_problem(
     const loaded_plugin& plugin) const {
-  const auto [at, first] = probing_problems_.try_emplace(plugin.path);
+  static const std::string none;
   // Where no card can be, plugins ask no driver unless they are told to.
   const bool asks =
       asks_for_all_ || !options.backend.empty() || may_have_cards();
   const bool tries = options.isolation.mode != isolate_mode::none && asks &&
                      plugin.has_backend && plugin.name != base_plugin;
-  if (!first || !tries) return at->second;
+  if (!tries) return none;
+  const auto [at, first] = probing_problems_.try_emplace(plugin.path);
+  if (!first) return at->second;
   const status tried =
       try_probing(plugin, options, asks_for_all_ ? "*" : options.backend);
   if (!tried.ok())
