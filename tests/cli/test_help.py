@@ -32,8 +32,9 @@ class Help(harness.CommandTest):
 
     def takes(self, command, option):
         """Whether the command knows the option, whatever else it says."""
-        # The second one keeps it from running.
-        done = self.run_it(command, option, "--no-such-option")
+        # What follows keeps it from running: once as a value, once as itself.
+        done = self.run_it(command, option, "--no-such-option",
+                           "--no-such-option")
         return f"unknown option {option}\n" not in done.stderr.decode()
 
     def test_each_command_takes_what_its_help_tells_and_no_more(self):
