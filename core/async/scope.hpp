@@ -3,8 +3,11 @@
 #pragma once
 
 #include <boost/asio/co_spawn.hpp>
+#include <chrono>
 #include <cstddef>
 #include <exception>
+#include <new>
+#include <thread>
 #include <utility>
 
 #include "async/completion.hpp"
@@ -36,9 +39,16 @@ class scope {
       throw;
     }
   }
-  // Until no child is left.
+  // Until no child is left. What throws is the call, not the waiting: without
+  // memory it tries again, on the engine's thread.
   task<void> join() {
-    while (children_ != 0) co_await done_.wait();
+    while (children_ != 0) {
+      try {
+        co_await done_.wait();
+      } catch (const std::bad_alloc&) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+    }
   }
   // For a child: until it is the only one left.
   task<void> join_others() {

@@ -36,9 +36,11 @@ run::run(engine_core& core, operation& work, source from, sink to,
 task<void> run::main() {
   const auto self = shared_from_this();
   auto report = std::make_shared<run_report>();
+  // Made first, and waited for from the start: later there might be no memory
+  // to wait with, and nobody may leave children behind.
+  auto joined = children_.join();
   spawn(drive());
-  // Waited for from the start: later there might be no memory to wait with.
-  co_await children_.join();
+  co_await std::move(joined);
   report->outcome = std::move(outcome_);
   report->statistics = snapshot();
   core_.give_back(held_bytes_);

@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <new>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -144,22 +145,25 @@ class uring_service final : public io_service {
     return answer < 0 ? -answer : 0;
   }
 
+  bool has_room() {
+    if (::io_uring_sq_space_left(&ring_) == 0) (void)::io_uring_submit(&ring_);
+    return ::io_uring_sq_space_left(&ring_) != 0;
+  }
+
   // NULL: the queue is full, and the kernel takes nothing.
   io_uring_sqe* take_sqe() {
-    io_uring_sqe* sqe = ::io_uring_get_sqe(&ring_);
-    if (sqe != nullptr) return sqe;
-    (void)::io_uring_submit(&ring_);
-    return ::io_uring_get_sqe(&ring_);
+    return has_room() ? ::io_uring_get_sqe(&ring_) : nullptr;
   }
 
   // What found no room in the queue before.
   void catch_up() {
-    std::vector<std::uint64_t> late;
-    late.swap(late_);
-    late_.reserve(late.capacity());
-    for (const std::uint64_t id : late)
-      if (const auto found = pending_.find(id); found != pending_.end())
-        prepare(id, found->second);
+    std::size_t taken = 0;
+    for (; taken < late_.size() && has_room(); ++taken)
+      if (const auto found = pending_.find(late_[taken]);
+          found != pending_.end())
+        prepare(found->first, found->second);
+    late_.erase(late_.begin(),
+                late_.begin() + static_cast<std::ptrdiff_t>(taken));
     if (!std::exchange(cancels_due_, false)) return;
     for (const auto& [id, entry] : pending_) {
       if (!entry.cancelled) continue;
@@ -194,10 +198,14 @@ class uring_service final : public io_service {
     const auto now = std::chrono::steady_clock::now();
     if (!refused_since_) refused_since_ = now;
     if (now - *refused_since_ > refusal_patience) fail_queued(r < 0 ? -r : EIO);
-    pause_.expires_after(refusal_pause);
-    pause_.async_wait([this](const boost::system::error_code& failed) {
-      if (!failed) flush();
-    });
+    try {
+      pause_.expires_after(refusal_pause);
+      pause_.async_wait([this](const boost::system::error_code& failed) {
+        if (!failed) flush();
+      });
+    } catch (const std::bad_alloc&) {
+      fail_queued(ENOMEM);  // nobody would come back to them
+    }
   }
 
   [[nodiscard]] bool behind() const { return !late_.empty() || cancels_due_; }
