@@ -3,6 +3,8 @@
 #pragma once
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detail/thread_context.hpp>
+#include <boost/asio/detail/thread_info_base.hpp>
 #include <chrono>
 #include <cstddef>
 #include <exception>
@@ -25,6 +27,7 @@ class scope {
   // on_failure is called with what a child threw, before join() returns.
   template <class OnFailure>
   void spawn(task<void> child, OnFailure on_failure) {
+    keep_memory_ready();
     ++children_;
     try {
       asio::co_spawn(executor_, std::move(child),
@@ -56,6 +59,30 @@ class scope {
   }
 
  private:
+  // Where co_spawn finds no memory for what it posts, it ends the process. Asio
+  // keeps two freed blocks for each thread and purpose: so it is two blocks
+  // that are surely large enough. Throws std::bad_alloc.
+  static void keep_memory_ready() {
+    keep_ready<asio::detail::thread_info_base::default_tag>();
+    keep_ready<asio::detail::thread_info_base::executor_function_tag>();
+  }
+  template <class Purpose>
+  static void keep_ready() {
+    using memory = asio::detail::thread_info_base;
+    constexpr std::size_t size = 512;
+    auto* const here = asio::detail::thread_context::top_of_thread_call_stack();
+    void* first = memory::allocate(Purpose(), here, size);
+    void* second = nullptr;
+    try {
+      second = memory::allocate(Purpose(), here, size);
+    } catch (...) {
+      memory::deallocate(Purpose(), here, first, size);
+      throw;
+    }
+    memory::deallocate(Purpose(), here, second, size);
+    memory::deallocate(Purpose(), here, first, size);
+  }
+
   asio::any_io_executor executor_;
   std::size_t children_ = 0;
   wait_list done_;

@@ -25,6 +25,7 @@ class Memory(harness.CommandTest):
         self.env["LD_PRELOAD"] = self.shim
 
     def count(self, *command):
+        self.env.pop("NEXUS_FAIL_MALLOC", None)  # of the sweep before
         self.env["NEXUS_COUNT_MALLOC"] = str(self.dir / "count")
         self.assert_exit(self.run_it(*command), 0)
         del self.env["NEXUS_COUNT_MALLOC"]
