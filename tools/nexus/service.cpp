@@ -88,17 +88,19 @@ void service::reload_config() {
   if (error || time == config_time_) return;
   const bool first = config_time_ == std::filesystem::file_time_type{};
   config_time_ = time;
-  if (first) return;
+  // The first time, too: it may have changed since it was read to begin with.
   const auto loaded = load_config(where_);
   if (!loaded) return log_.check(loaded.error());
-  for (const auto& problem : loaded->problems) {
-    log_.say("config.toml, " + problem);
+  if (!first) {
+    for (const auto& problem : loaded->problems) {
+      log_.say("config.toml, " + problem);
+    }
   }
   values_ = loaded->values;
   apply_config();
   for (notifier& one : notifiers_) one.set_rules(values_);
   poller_.set_rules(values_);
-  log_.say("Configuration read again");
+  if (!first) log_.say("Configuration read again");
 }
 
 // Ends, in their order. A crash in between may say one twice, never none.
